@@ -1,0 +1,1 @@
+"""Faces on disk: readers of data sets, folds, pairs and augmentation."""

@@ -1,0 +1,93 @@
+"""One record per face picture, and the bytes behind its path (a file, or a member of a zip archive)."""
+
+import threading
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from relgan.errors import InputError
+
+_local = threading.local()
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One picture of one person.
+
+    Attributes:
+        path: the picture; inside an archive it reads ``/data/jaffe.zip/jaffe/KA.AN1.39.jpg``.
+        expression: a canonical expression, or None where the data set does not say.
+        subject: the person (or, where people are unknown, None).
+        sequence: the take the picture was cut from; pictures of one sequence look almost alike.
+        frame: position in the sequence, counted from its end where takes end at the apex (0 = last frame).
+        intensity: 0 to 1 where the data set grades it.
+        view: camera or head direction where there are several ("frontal", "left45", ...).
+        split: "train", "validation" or "test" where the data set fixes it.
+    """
+
+    path: str
+    expression: str | None = None
+    subject: str | None = None
+    sequence: str | None = None
+    frame: int | None = None
+    intensity: float | None = None
+    view: str | None = None
+    split: str | None = None
+
+
+def is_archive(path: Path) -> bool:
+    return path.suffix.lower() == ".zip" and path.is_file()
+
+
+def walk(root: Path) -> Iterator[str]:
+    """Every file below a folder or in a zip archive, sorted, as paths that :func:`read_bytes` opens.
+
+    Hidden files, ``__MACOSX`` and ``Thumbs.db`` are passed over.
+
+    Raises:
+        InputError: root does not exist, or is neither a folder nor a readable zip archive.
+    """
+    if is_archive(root):
+        try:
+            with zipfile.ZipFile(root) as archive:
+                names = [info.filename for info in archive.infolist() if not info.is_dir()]
+        except zipfile.BadZipFile as error:
+            raise InputError(f"{root}: not a readable zip archive ({error}); download or copy it again") from error
+        paths = [f"{root}/{name}" for name in names]
+    elif root.is_dir():
+        paths = [str(path) for path in root.rglob("*") if path.is_file()]
+    elif root.exists():
+        raise InputError(f"{root}: neither a folder nor a .zip archive; give the data set's root folder")
+    else:
+        raise InputError(f"{root}: no such folder or archive; give the data set's root folder")
+    prefix = len(str(root)) + 1
+    for path in sorted(paths):
+        parts = path[prefix:].split("/")
+        if not any(part.startswith(".") or part in {"__MACOSX", "Thumbs.db"} for part in parts):
+            yield path
+
+
+def relative(path: str, root: Path) -> str:
+    """The part of a path from :func:`walk` below its root, with forward slashes."""
+    return path[len(str(root)) + 1 :].replace("\\", "/")
+
+
+def read_bytes(path: str) -> bytes:
+    """The bytes of a file or of a member of a zip archive.
+
+    Raises:
+        InputError: there is no such file or member, or it cannot be read.
+    """
+    try:
+        index = path.lower().find(".zip/")
+        if index < 0 or not is_archive(Path(path[: index + 4])):
+            return Path(path).read_bytes()
+        archive, member = path[: index + 4], path[index + 5 :]
+        # One open archive per thread: zipfile objects are not safe to share, opening costs a directory read.
+        opened: dict[str, zipfile.ZipFile] = _local.__dict__.setdefault("archives", {})
+        if archive not in opened:
+            opened[archive] = zipfile.ZipFile(archive)
+        return opened[archive].read(member)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from error

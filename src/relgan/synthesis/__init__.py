@@ -1,0 +1,1 @@
+"""Rendered people with labelled expressions. Knows nothing of models."""
