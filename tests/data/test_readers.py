@@ -1,0 +1,48 @@
+import pytest
+from trees import plant
+
+from relgan.data.readers import READERS, read, reader_named
+from relgan.errors import InputError
+
+
+@pytest.mark.parametrize("spelling", ["ckplus", "CK+48", "ck-48", "JAFFE"])
+def test_names_are_found_in_other_spellings(spelling):
+    assert reader_named(spelling).name in READERS
+
+
+def test_an_unknown_name_suggests_a_close_one():
+    with pytest.raises(InputError, match=r"jafe: no such data set; did you mean jaffe.*ckplus"):
+        reader_named("jafe")
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_an_empty_folder_says_what_was_expected(tmp_path, name):
+    with pytest.raises(InputError, match=r"expected ") as error:
+        read(name, tmp_path)
+    assert str(tmp_path) in str(error.value)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_root_that_is_not_there_is_refused(tmp_path, name):
+    with pytest.raises(InputError, match="no such folder"):
+        read(name, tmp_path / "nowhere")
+
+
+def test_a_folder_without_pictures_says_what_it_holds(tmp_path):
+    with pytest.raises(InputError, match=r"1 files skipped: not a picture"):
+        read("jaffe", plant(tmp_path, [], {"notes.txt": "none"}))
+
+
+def test_a_broken_archive_is_refused(tmp_path):
+    (tmp_path / "x.zip").write_bytes(b"no archive")
+    with pytest.raises(InputError, match="not a readable zip"):
+        read("jaffe", tmp_path / "x.zip")
+
+
+@pytest.mark.parametrize("reader", READERS.values(), ids=lambda reader: reader.name)
+def test_published_counts_add_up(reader):
+    published = reader.published
+    if published and published.expressions and published.faces:
+        assert sum(published.expressions.values()) == published.faces
+    if published and published.splits and published.faces:
+        assert sum(published.splits.values()) == published.faces
