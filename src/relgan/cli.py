@@ -1,0 +1,160 @@
+"""The command line: one verb, one function. Nothing heavy is imported before a verb is chosen."""
+
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+import relgan
+from relgan.errors import InputError
+
+if TYPE_CHECKING:
+    from relgan.config import Config
+    from relgan.data.reader import Reading
+
+Positional = tyro.conf.Positional
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """Census of a data set: subjects x expressions, against the published counts."""
+
+    dataset: Positional[str]
+    """ckplus, ck48, jaffe, folder, ... (`relgan check list` names them all)."""
+    root: Positional[Path] = Path()
+    """The data set's folder or .zip; for `folder` a manifest .csv too."""
+    subject_pattern: str | None = None
+    """Regular expression whose group is the person, searched in each path below the root."""
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Detect, align and crop every face of a data set; can be killed and run again."""
+
+    dataset: Positional[str]
+    """Name of the data set (`relgan check list`)."""
+    root: Positional[Path]
+    """The data set's folder or .zip."""
+    out: Path
+    """Folder for the aligned faces, manifest.csv and failures.csv."""
+    subject_pattern: str | None = None
+    """Regular expression whose group is the person, searched in each path below the root."""
+    workers: int | None = None
+    """Processes; one a core where not given."""
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """The paper's protocol: baseline and REL-GAN on the same person-independent folds; can be killed and run again."""
+
+    dataset: Positional[str]
+    """Name of the data set (`relgan check list`)."""
+    root: Positional[Path]
+    """The data set's folder or .zip, or a folder made by `relgan prepare`."""
+    out: Path
+    """Folder for the run: results.json, report.html, folds.txt, a folder per seed and fold."""
+    preset: Literal["fast", "paper"] = "fast"
+    """fast ends within an hour on two CPU cores for a thousand faces; paper is the paper and wants a GPU."""
+    folds: str | None = None
+    """Folds to run, such as 0,1; all where not given."""
+    seeds: str = "0"
+    """Seeds, such as 0,1,2; the whole protocol is run once per seed."""
+    subject_pattern: str | None = None
+    """Regular expression whose group is the person, searched in each path below the root."""
+    workers: int | None = None
+    """Processes that prepare faces; one a core where not given."""
+    device: Device = "auto"
+    """Where to train."""
+
+
+Verb = (
+    Annotated[Check, tyro.conf.subcommand("check")]
+    | Annotated[Prepare, tyro.conf.subcommand("prepare")]
+    | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of the command ``relgan``; bad input ends in one line and exit status 2."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments in (["--version"], ["-V"]):
+        print(f"relgan {relgan.__version__}")
+        return
+    verb: object = tyro.cli(
+        Verb,  # type: ignore[arg-type]
+        prog="relgan",
+        description="Identity-free facial expression codes by face reenactment (REL-GAN, Ali and Hughes 2020).",
+        args=arguments,
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+    )
+    try:
+        if isinstance(verb, Check):
+            check(verb)
+        elif isinstance(verb, Prepare):
+            prepare(verb)
+        elif isinstance(verb, Evaluate):
+            evaluate(verb, shlex.join(["relgan", *arguments]))
+    except InputError as error:
+        print(f"relgan: {' '.join(str(error).split())}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("relgan: stopped; the same command goes on from here", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+def numbers(text: str, option: str) -> list[int]:
+    """Whole numbers from text such as "0,1,2"; each once."""
+    try:
+        values = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"{option} {text}: give whole numbers separated by commas, such as 0,1,2") from None
+    if min(values) < 0:
+        raise InputError(f"{option} {text}: give numbers from 0 upwards")
+    return list(dict.fromkeys(values))
+
+
+def check(verb: Check) -> None:
+    from relgan.data.census import check as census_of
+    from relgan.data.census import print_check
+    from relgan.data.readers import READERS
+
+    if verb.dataset == "list":
+        for reader in READERS.values():
+            print(f"{reader.name:12s} {reader.title}: {reader.layout}")
+        return
+    if verb.root == Path():
+        raise InputError(f"relgan check {verb.dataset}: give the data set's folder or .zip too")
+    print_check(census_of(verb.dataset, verb.root, verb.subject_pattern))
+
+
+def prepare(verb: Prepare) -> None:
+    from relgan.data.readers import read, reader_named
+    from relgan.faces.prepare import prepare as prepare_faces
+
+    reading: Reading = read(verb.dataset, verb.root, verb.subject_pattern)
+    reader = reader_named(verb.dataset)
+    done = prepare_faces(reading.faces, verb.out, cropped=reader.cropped, workers=verb.workers)
+    print(f"{done.faces} faces in {verb.out} ({len(done.failures)} failed, {done.seconds:.0f} s)")
+    if done.failures:
+        print(f"see {verb.out / 'failures.csv'}; the first: {done.failures[0][0]}: {done.failures[0][1]}")
+
+
+def evaluate(verb: Evaluate, command: str) -> None:
+    from relgan.config import preset
+
+    config: Config = preset(verb.preset)
+    seeds = numbers(verb.seeds, "--seeds")
+    folds = None if verb.folds is None else numbers(verb.folds, "--folds")
+    from relgan.crossval import evaluate as run
+    from relgan.report import print_results
+    from relgan.study import study_of
+    from relgan.training import make_fabric
+
+    study = study_of(verb.dataset, verb.root, verb.out, verb.subject_pattern, verb.workers, command)
+    fabric = make_fabric(config.precision, verb.device)
+    print_results(run(study, config, out=verb.out, fabric=fabric, seeds=seeds, folds=folds))
+    print(f"{verb.out / 'results.json'}\n{verb.out / 'report.html'}")

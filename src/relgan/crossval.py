@@ -1,0 +1,457 @@
+"""The person-independent protocol: both methods on the same folds, crops and seeds, in one resumable run.
+
+A run's folder::
+
+    folds.txt                     who trains, chooses and tests in each fold
+    run.json                      settings and the fingerprint of settings and faces
+    prepared/                     the aligned faces, unless the root was prepared already
+    seed_0/fold_3/fold.json       one finished fold; with it the fold is never run again
+    seed_0/fold_3/predictions.csv one row per test face and method
+    seed_0/fold_3/codes.npz       codes of the test and validation people, made by networks that never saw them
+    seed_0/fold_3/samples.png     source, target, truth and output for test people
+    results.json, report.html     the outcome so far, rewritten after each fold
+"""
+
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from lightning.fabric import Fabric
+from rich.console import Console
+from rich.progress import Progress
+
+from relgan.config import Config
+from relgan.data.augment import CENTRE
+from relgan.data.folds import Fold, verify
+from relgan.data.pairs import NO_TRUTH, Pairs, PairSampler
+from relgan.data.tensors import FaceTensors
+from relgan.errors import InputError
+from relgan.metrics import expression_probe, identity_probe, recognition
+from relgan.models import Generator
+from relgan.recognition import (
+    encode,
+    predict_baseline,
+    predict_codes,
+    quick_score,
+    train_baseline,
+    train_classifier,
+    training_views,
+)
+from relgan.reenactment import save_grid, train_reenactment
+from relgan.training import device_name, progress_bar, seeded, write_text
+
+METHODS = ("baseline", "relgan")
+VERSIONS = ("relgan", "torch", "lightning", "numpy", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is evaluated: faces with their pictures, the folds, and the words for the report.
+
+    Attributes:
+        dataset: name of the data set.
+        protocol: one sentence.
+        data: all faces.
+        folds: positions in ``data``.
+        notes: what a reader of the results should know (failed pictures, folds made smaller, ...).
+        command: the command line, for the report.
+    """
+
+    dataset: str
+    protocol: str
+    data: FaceTensors
+    folds: list[Fold]
+    notes: list[str] = field(default_factory=list)
+    command: str = ""
+
+
+def fingerprint(study: Study, config: Config) -> str:
+    """Changes with the settings, the faces, their pictures or the folds."""
+    record = [
+        config.as_dict(),
+        study.data.classes,
+        [[f.index, f.train, f.validation, f.test] for f in study.folds],
+    ]
+    digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode())
+    for face in study.data.faces:
+        digest.update(f"{face.subject}|{face.expression}|{face.sequence}|{face.frame}\n".encode())
+    digest.update(study.data.pictures.cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def evaluate(
+    study: Study,
+    config: Config,
+    *,
+    out: Path,
+    fabric: Fabric,
+    seeds: Sequence[int] = (0,),
+    folds: Sequence[int] | None = None,
+    start: Generator | None = None,
+    progress: bool = True,
+    console: Console | None = None,
+) -> dict[str, Any]:
+    """Run baseline and REL-GAN over folds and seeds; folds that are finished in ``out`` are not run again.
+
+    Args:
+        study: faces and folds.
+        config: settings of all stages.
+        out: the run's folder; made if need be.
+        fabric: device and precision.
+        seeds: the whole protocol is run once per seed.
+        folds: indices of the folds to run; all where None.
+        start: generator to begin every fold with, trained on other people's faces.
+        progress: show bars.
+        console: where the line per fold goes.
+
+    Returns:
+        What ``results.json`` holds.
+
+    Raises:
+        InputError: a subject stands in two parts of a fold, ``out`` holds another run, or there is no such fold.
+    """
+    console = console or Console(stderr=True)
+    chosen = {fold.index: fold for fold in study.folds}
+    if folds is not None:
+        missing = [k for k in folds if k not in chosen]
+        if missing:
+            raise InputError(
+                f"--folds {','.join(map(str, missing))}: this protocol has folds 0 to {len(chosen) - 1}"
+            )
+        chosen = {k: chosen[k] for k in sorted(set(folds))}
+    for fold in chosen.values():
+        verify(fold, study.data.faces)
+    if not seeds:
+        raise InputError("--seeds: give at least one, such as 0")
+    mark = fingerprint(study, config)
+    _claim(out, study, config, mark)
+
+    with progress_bar(progress) as bar:
+        jobs = [(seed, fold) for seed in dict.fromkeys(seeds) for fold in chosen.values()]
+        task = bar.add_task("folds", total=len(jobs), images=0, note="")
+        for seed, fold in jobs:
+            folder = out / f"seed_{seed}" / f"fold_{fold.index}"
+            record = _finished(folder, mark)
+            if record is None:
+                record = run_fold(study, fold, config, seed, folder, fabric, start, bar, mark)
+                summarise(study, config, out, seeds, list(chosen), device_name(fabric), mark)
+            scores = ", ".join(f"{name} {record['methods'][name]['accuracy']:.3f}" for name in METHODS)
+            console.print(
+                f"seed {seed} fold {fold.index}: {scores} ({record['seconds']:.0f} s)", highlight=False
+            )
+            bar.advance(task)
+    return summarise(study, config, out, seeds, list(chosen), device_name(fabric), mark)
+
+
+def _claim(out: Path, study: Study, config: Config, mark: str) -> None:
+    """Make the run's folder, or refuse one that holds another run."""
+    path = out / "run.json"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            held = json.loads(path.read_text(encoding="utf-8")).get("fingerprint")
+            if held != mark:
+                raise InputError(
+                    f"--out {out}: holds a run with other settings or faces; choose another folder"
+                )
+            return
+        run = {
+            "fingerprint": mark,
+            "dataset": study.dataset,
+            "command": study.command,
+            "config": config.as_dict(),
+        }
+        write_text(json.dumps(run, indent=1) + "\n", path)
+    except OSError as error:
+        raise InputError(
+            f"--out {out}: cannot be written ({error.strerror or error}); choose another folder"
+        ) from error
+
+
+def _finished(folder: Path, mark: str) -> dict[str, Any] | None:
+    path = folder / "fold.json"
+    if not path.exists():
+        return None
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return record if record["fingerprint"] == mark else None
+
+
+def run_fold(
+    study: Study,
+    fold: Fold,
+    config: Config,
+    seed: int,
+    folder: Path,
+    fabric: Fabric,
+    start: Generator | None,
+    bar: Progress | None,
+    mark: str,
+) -> dict[str, Any]:
+    """Both methods on one fold; writes the fold's files, ``fold.json`` last, and returns it."""
+    began = time.monotonic()
+    folder.mkdir(parents=True, exist_ok=True)
+    size = config.size
+    train, validation, test = (
+        study.data.subset(positions).to(fabric.device)
+        for positions in (fold.train, fold.validation, fold.test)
+    )
+    label = f"seed {seed} fold {fold.index}"
+
+    # REL-GAN: stage 1 chooses its step on the validation fold, stage 2 learns on its frozen codes.
+    stage1 = train_reenactment(
+        train,
+        config,
+        seed=seed,
+        out=folder / "relgan",
+        fabric=fabric,
+        validate=lambda generator: quick_score(generator.expression_encoder, train, validation, size, fabric),
+        start=start,
+        progress=bar,
+        name=f"{label} reenactment",
+    )
+    generator = stage1.generator
+    encoder = generator.expression_encoder
+    codes = encode(encoder, train, training_views(config.recognition.variants), size, fabric)
+    classifier = train_classifier(codes, train.expression.cpu(), len(train.classes), config.recognition, seed)
+    relgan_probabilities, _ = predict_codes(encoder, classifier, test, size, fabric)
+    relgan_seconds = time.monotonic() - began
+
+    baseline = train_baseline(
+        train,
+        config,
+        seed=seed,
+        out=folder / "baseline",
+        fabric=fabric,
+        held_out=validation,
+        progress=bar,
+        name=f"{label} baseline",
+    )
+    baseline_probabilities, _ = predict_baseline(baseline.model, test, size, fabric)
+
+    # Disentanglement, on people the networks have never seen: the test fold's, and where that is a single person
+    # the validation fold's too.
+    unseen_positions = list(fold.test)
+    unseen_are = "test"
+    if len(test.people) < 2 and validation.people:
+        unseen_positions += fold.validation
+        unseen_are = "test and validation"
+    unseen = study.data.subset(unseen_positions).to(fabric.device)
+    centre = {
+        "expression_code": (encoder, unseen),
+        "identity_code": (generator.identity_encoder, unseen),
+        "baseline_features": (baseline.model.encoder, unseen),
+        "train_identity_code": (generator.identity_encoder, train),
+    }
+    arrays = {
+        key: encode(net, faces, CENTRE, size, fabric)[:, 0].numpy() for key, (net, faces) in centre.items()
+    }
+    train_identity = arrays.pop("train_identity_code")
+    probes = {
+        key: identity_probe(arrays[key], unseen.faces, seed)
+        for key in ("expression_code", "baseline_features")
+    }
+    from_identity = expression_probe(
+        train_identity,
+        [face.expression or "" for face in train.faces],
+        arrays["identity_code"][: len(test)],
+        [face.expression or "" for face in test.faces],
+    )
+    np.savez_compressed(folder / "codes.npz", positions=np.array(unseen_positions), **arrays)
+
+    pairs = held_out_pairs(test, validation, seed)
+    if pairs is not None:
+        save_grid(generator, pairs[0], pairs[1], size, folder / "samples.png")
+
+    probabilities = {"baseline": baseline_probabilities, "relgan": relgan_probabilities}
+    table = prediction_table(test, probabilities)
+    table.to_csv(folder / "predictions.csv", index=False, float_format="%.6g")
+    accuracies = {
+        name: float(
+            (
+                table.loc[table.method == name, "predicted"] == table.loc[table.method == name, "expression"]
+            ).mean()
+        )
+        for name in METHODS
+    }
+    record = {
+        "fingerprint": mark,
+        "seed": seed,
+        "fold": fold.index,
+        "faces": {"train": len(train), "validation": len(validation), "test": len(test)},
+        "people": {
+            "train": len(train.people),
+            "validation": len(validation.people),
+            "test": len(test.people),
+        },
+        "methods": {
+            "baseline": {
+                "accuracy": accuracies["baseline"],
+                "step": baseline.step,
+                "steps": baseline.steps,
+                "validation": baseline.validation,
+            },
+            "relgan": {
+                "accuracy": accuracies["relgan"],
+                "step": stage1.step,
+                "steps": stage1.steps,
+                "validation": stage1.validation,
+                "discriminator_share": stage1.discriminator_share,
+                "seconds": relgan_seconds,
+            },
+        },
+        "identity_probe": {key: asdict(probe) for key, probe in probes.items()},
+        "identity_probe_people": unseen_are,
+        "expression_from_identity_code": from_identity,
+        "seconds": time.monotonic() - began,
+    }
+    write_text(json.dumps(record, indent=1) + "\n", folder / "fold.json")
+    return record
+
+
+def held_out_pairs(
+    test: FaceTensors, validation: FaceTensors, seed: int, count: int = 8
+) -> tuple[FaceTensors, Pairs] | None:
+    """Pairs among people the generator never saw: a test person as target, another unseen person as source.
+
+    One pair per expression first, then more, up to ``count``; pairs with a truth before those without.
+    """
+    faces = [*test.faces, *validation.faces]
+    pictures = torch.cat([test.pictures, validation.pictures])
+    data = FaceTensors.of(faces, pictures, test.classes).to(test.pictures.device)
+    if not any(face.expression for face in faces):
+        return None
+    draws = [PairSampler(faces).draw(seeded(seed, "pairs", 10_000, k)) for k in range(4)]
+    rows = torch.stack(
+        [torch.cat([getattr(d, key) for d in draws]) for key in ("source", "target", "truth")], 1
+    ).tolist()
+    ranked = sorted(
+        (row for row in rows if row[1] < len(test)),
+        key=lambda row: (
+            row[2] == NO_TRUTH,
+            faces[row[0]].subject == faces[row[1]].subject,
+            row[1] == row[2],
+        ),
+    )
+    first: dict[str | None, list[int]] = {}
+    for row in ranked:
+        first.setdefault(faces[row[0]].expression, row)
+    chosen = [first[name] for name in sorted(first, key=str)][:count]
+    chosen += [row for row in ranked if row not in chosen][: count - len(chosen)]
+    if not chosen:
+        return None
+    source, target, truth = torch.tensor(chosen).T
+    return data, Pairs(source, target, truth)
+
+
+def prediction_table(test: FaceTensors, probabilities: dict[str, Any]) -> pd.DataFrame:
+    """One row per test face and method: path, subject, expression, method, predicted, a probability per expression."""
+    rows = []
+    for method, table in probabilities.items():
+        for face, p in zip(test.faces, table, strict=True):
+            named = {name: float(value) for name, value in zip(test.classes, p, strict=True)}
+            rows.append(
+                {
+                    "path": face.path,
+                    "subject": face.subject,
+                    "expression": face.expression,
+                    "method": method,
+                    "predicted": test.classes[int(np.argmax(p))],
+                    **named,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def summarise(
+    study: Study,
+    config: Config,
+    out: Path,
+    seeds: Sequence[int],
+    folds: Sequence[int],
+    device: str,
+    mark: str,
+) -> dict[str, Any]:
+    """Pool the finished folds into ``results.json`` and ``report.html``; returns the former."""
+    from relgan.report import write_report
+
+    records, tables = [], []
+    for seed in seeds:
+        for index in folds:
+            folder = out / f"seed_{seed}" / f"fold_{index}"
+            record = _finished(folder, mark)
+            if record is not None:
+                records.append(record)
+                tables.append(pd.read_csv(folder / "predictions.csv").assign(seed=seed, fold=index))
+    pooled = pd.concat(tables, ignore_index=True)
+    methods = {name: _method(pooled[pooled.method == name], study.data.classes) for name in METHODS}
+    results: dict[str, Any] = {
+        "dataset": study.dataset,
+        "protocol": study.protocol,
+        "preset": config.preset,
+        "seeds": list(seeds),
+        "faces": len(study.data),
+        "subjects": len(study.data.people),
+        "expressions": study.data.classes,
+        "folds_finished": len(records),
+        "folds_wanted": len(seeds) * len(folds),
+        "methods": methods,
+        "disentanglement": _disentanglement(records),
+        "notes": study.notes,
+        "command": study.command,
+        "fingerprint": mark,
+        "config": config.as_dict(),
+        "seconds": round(sum(record["seconds"] for record in records), 1),
+        "device": device,
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
+    }
+    write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", out / "results.json")
+    write_report(out)
+    return results
+
+
+def _method(table: pd.DataFrame, classes: list[str]) -> dict[str, Any]:
+    scores = recognition(table.expression.tolist(), table.predicted.tolist(), classes)
+    right = (table.expression == table.predicted).astype(float)
+    by_fold = right.groupby([table.fold, table.seed]).mean().groupby(level=0).mean()
+    by_seed = right.groupby(table.seed).mean()
+    return {
+        "accuracy": scores.accuracy,
+        "fold_mean": float(by_fold.mean()),
+        "fold_std": float(by_fold.std(ddof=1)) if len(by_fold) > 1 else 0.0,
+        "macro_f1": scores.macro_f1,
+        "folds": by_fold.tolist(),
+        "confusion": scores.confusion,
+        "by_seed": by_seed.tolist(),
+    }
+
+
+def _disentanglement(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """Probe accuracies over all folds, each weighted by the faces it was tested on; None where none could be run."""
+
+    def pooled(key: str, value: str) -> float | None:
+        probes = [
+            record["identity_probe"][key] for record in records if record["identity_probe"][key]["faces"]
+        ]
+        faces = sum(probe["faces"] for probe in probes)
+        return sum(probe[value] * probe["faces"] for probe in probes) / faces if faces else None
+
+    readable = [
+        r["expression_from_identity_code"] for r in records if r["expression_from_identity_code"] is not None
+    ]
+    return {
+        "identity_from_expression_code": pooled("expression_code", "accuracy"),
+        "identity_from_baseline_features": pooled("baseline_features", "accuracy"),
+        "chance": pooled("expression_code", "chance"),
+        "expression_from_identity_code": sum(readable) / len(readable) if readable else None,
+        "people_per_probe": sorted({r["identity_probe"]["expression_code"]["people"] for r in records}),
+        "people_are_from": sorted({r["identity_probe_people"] for r in records}),
+    }

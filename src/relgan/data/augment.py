@@ -1,0 +1,67 @@
+"""The paper's crops, rotations and flips (section 4.1), as one affine warp of a batch of aligned faces.
+
+The aligned face is 112x112; a view of it is a square of 96/112 of its side, taken at the centre or at one of the four
+corners, turned by -6, -3, 3 or 6 degrees, mirrored or not: 5 x 4 x 2 = 40 variants. Crop, rotation, flip and
+scaling to the network's size are one bilinear lookup, so nothing is resampled twice; what a turned corner
+crop would take from outside the face repeats its edge, so no black corners.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+CROP = 96 / 112
+"""Side of the crop as a share of the aligned face."""
+PLACES = ((0.0, 0.0), (-1.0, -1.0), (1.0, -1.0), (-1.0, 1.0), (1.0, 1.0))
+"""Centre and four corners, in units of the largest shift that keeps the crop inside the face."""
+ANGLES = (-6.0, -3.0, 3.0, 6.0)
+"""Degrees."""
+VARIANTS = len(PLACES) * len(ANGLES) * 2
+
+# Test-time views: unturned; the centre alone, or the five places mirrored and not.
+CENTRE = (VARIANTS,)
+TEST_VIEWS = tuple(range(VARIANTS, VARIANTS + 2 * len(PLACES)))
+
+
+def _thetas() -> Tensor:
+    """(50, 2, 3): the sampling matrix of each training variant, then those of the ten unturned test-time views."""
+    rows = [(place, angle, flip) for flip in (False, True) for place in PLACES for angle in ANGLES]
+    rows += [(place, 0.0, flip) for flip in (False, True) for place in PLACES]
+    matrices = []
+    for (dx, dy), degrees, flip in rows:
+        cos, sin = CROP * math.cos(math.radians(degrees)), CROP * math.sin(math.radians(degrees))
+        mirror = -1.0 if flip else 1.0
+        matrices.append([[mirror * cos, -sin, dx * (1 - CROP)], [mirror * sin, cos, dy * (1 - CROP)]])
+    return torch.tensor(matrices)
+
+
+THETAS = _thetas()
+
+
+def to_float(faces: Tensor) -> Tensor:
+    """(B, H, W, 3) uint8 -> (B, 3, H, W) float32 in [-1, 1], channels last in memory."""
+    return faces.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
+
+
+def views(faces: Tensor, variants: Tensor, size: int) -> Tensor:
+    """One view of each face.
+
+    Args:
+        faces: (B, H, H, 3) uint8, aligned.
+        variants: (B,) which view: 0 to 39 the paper's training variants, 40 to 49 the unturned test-time views.
+        size: side of the result in pixels.
+
+    Returns:
+        (B, 3, size, size) float32 in [-1, 1], channels last in memory.
+    """
+    theta = THETAS.to(faces.device)[variants]
+    grid = F.affine_grid(theta, [len(faces), 3, size, size], align_corners=False)
+    warped = F.grid_sample(to_float(faces), grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return warped.contiguous(memory_format=torch.channels_last)
+
+
+def draw_variants(count: int, generator: torch.Generator) -> Tensor:
+    """(count,) training variants, each of the 40 equally likely."""
+    return torch.randint(VARIANTS, (count,), generator=generator)

@@ -1,0 +1,75 @@
+"""Faces as the training loops see them: all pictures in the device's memory as bytes, labels as integers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from relgan.data.augment import views
+from relgan.data.face import Face
+from relgan.losses import UNKNOWN
+
+
+@dataclass(frozen=True)
+class FaceTensors:
+    """A list of faces with their pictures.
+
+    Attributes:
+        faces: N records.
+        pictures: (N, 112, 112, 3) uint8, aligned.
+        classes: the run's expressions in order; ``expression`` holds positions in it.
+        people: the subjects of these faces in order; ``identity`` holds positions in it.
+        expression, identity: (N,) int64, -1 where unknown.
+    """
+
+    faces: list[Face]
+    pictures: Tensor
+    classes: list[str]
+    people: list[str]
+    expression: Tensor
+    identity: Tensor
+
+    @classmethod
+    def of(
+        cls, faces: Sequence[Face], pictures: NDArray[np.uint8] | Tensor, classes: Sequence[str]
+    ) -> "FaceTensors":
+        """Number the expressions by ``classes`` and the people by their sorted names."""
+        if len(faces) != len(pictures):
+            raise ValueError(f"{len(faces)} faces but {len(pictures)} pictures")
+        people = sorted({face.subject for face in faces if face.subject is not None})
+        class_of = {name: k for k, name in enumerate(classes)}
+        person_of = {name: k for k, name in enumerate(people)}
+        return cls(
+            faces=list(faces),
+            pictures=torch.as_tensor(pictures),
+            classes=list(classes),
+            people=people,
+            expression=torch.tensor([class_of.get(face.expression or "", UNKNOWN) for face in faces]),
+            identity=torch.tensor([person_of.get(face.subject or "", UNKNOWN) for face in faces]),
+        )
+
+    def subset(self, positions: Sequence[int]) -> "FaceTensors":
+        """The faces at these positions; the people are numbered anew, the classes stay."""
+        faces = [self.faces[i] for i in positions]
+        return FaceTensors.of(faces, self.pictures[torch.tensor(positions, dtype=torch.int64)], self.classes)
+
+    def to(self, device: torch.device) -> "FaceTensors":
+        return FaceTensors(
+            self.faces,
+            self.pictures.to(device),
+            self.classes,
+            self.people,
+            self.expression.to(device),
+            self.identity.to(device),
+        )
+
+    def views(self, positions: Tensor, variants: Tensor, size: int) -> Tensor:
+        """(B, 3, size, size) in [-1, 1]: the given view of the face at each position; both (B,) on any device."""
+        device = self.pictures.device
+        return views(self.pictures[positions.to(device)], variants.to(device), size)
+
+    def __len__(self) -> int:
+        return len(self.faces)

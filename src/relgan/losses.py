@@ -1,0 +1,137 @@
+"""Equations 1 to 4 of the paper, each a small function on logits and pictures.
+
+| equation | function |
+| --- | --- |
+| 1, objective of D | :func:`discriminator_loss` |
+| 2, classification terms of G | :func:`expression_loss`, :func:`identity_loss` |
+| 3, pixel loss | :func:`pixel_loss` |
+| 4, total loss of G | :func:`generator_loss` |
+
+The paper maximises log-likelihoods; here everything is a loss to be minimised. A label of -1 means "unknown":
+that picture takes no part in the term. A term nobody takes part in is 0 and has no gradient.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from relgan.config import ReenactmentConfig
+
+UNKNOWN = -1
+
+
+def masked_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy over the pictures whose label is known.
+
+    Args:
+        logits: (B, C), any float type; computed in float32.
+        labels: (B,) integers in [0, C), or -1 where unknown.
+
+    Returns:
+        A scalar; 0 where no label is known.
+    """
+    known = labels != UNKNOWN
+    total = F.cross_entropy(logits.float(), labels, ignore_index=UNKNOWN, reduction="sum")
+    return total / known.sum().clamp(min=1)
+
+
+def expression_loss(expression_logits: Tensor, expression: Tensor) -> Tensor:
+    """-log D^e_y(x): the expression term of equations 1 and 2. Logits (B, N_e + 1), labels (B,)."""
+    return masked_cross_entropy(expression_logits, expression)
+
+
+def identity_loss(identity_logits: Tensor, identity: Tensor) -> Tensor:
+    """-log D^i_y(x): the identity term of equations 1 and 2. Logits (B, N_i), labels (B,), -1 for nobody known."""
+    return masked_cross_entropy(identity_logits, identity)
+
+
+def fake_loss(expression_logits: Tensor) -> Tensor:
+    """-log D^e_{N_e+1}(G(x_s, x_t)): the second line of equation 1; the last class of D^e is "fake"."""
+    logits = expression_logits.float()
+    return (logits.logsumexp(1) - logits[:, -1]).mean()
+
+
+def adversarial_loss(expression_logits: Tensor) -> Tensor:
+    """L_adv = -log(1 - P(fake)) of a reenacted picture, from the logits (B, N_e + 1)."""
+    logits = expression_logits.float()
+    return (logits.logsumexp(1) - logits[:, :-1].logsumexp(1)).mean()
+
+
+def pixel_loss(reenacted: Tensor, truth: Tensor, has_truth: Tensor) -> Tensor:
+    """Equation 3: mean absolute difference from the truth, over the pairs that have one.
+
+    Args:
+        reenacted: (B, 3, S, S) in [-1, 1].
+        truth: (B, 3, S, S) in [-1, 1]; anything where there is none.
+        has_truth: (B,) bool.
+    """
+    each = (reenacted.float() - truth.float()).abs().flatten(1).mean(1)
+    return torch.where(has_truth, each, 0.0).sum() / has_truth.sum().clamp(min=1)
+
+
+def keep_identity_loss(code_of_output: Tensor, code_of_target: Tensor, wanted: Tensor) -> Tensor:
+    """1 - cosine of G_et(output) and G_et(target), over the targets in ``wanted`` (B,) whose person is unknown.
+
+    Not in the paper: it stands in for the identity term where a data set names no people. The code of the
+    target is what is to be matched and gets no gradient.
+    """
+    each = 1 - F.cosine_similarity(code_of_output.float(), code_of_target.detach().float(), dim=1)
+    return torch.where(wanted, each, 0.0).sum() / wanted.sum().clamp(min=1)
+
+
+def discriminator_loss(
+    source_expression_logits: Tensor,
+    expression: Tensor,
+    target_identity_logits: Tensor,
+    identity: Tensor,
+    fake_expression_logits: Tensor,
+) -> dict[str, Tensor]:
+    """Equation 1, to be minimised: the real source's expression, the real target's identity, and the fake class.
+
+    Returns:
+        The three terms and their sum under "discriminator".
+    """
+    terms = {
+        "expression_real": expression_loss(source_expression_logits, expression),
+        "identity_real": identity_loss(target_identity_logits, identity),
+        "fake": fake_loss(fake_expression_logits),
+    }
+    return {"discriminator": torch.stack(list(terms.values())).sum(), **terms}
+
+
+def generator_loss(
+    expression_logits: Tensor,
+    expression: Tensor,
+    identity_logits: Tensor,
+    identity: Tensor,
+    pixel: Tensor,
+    config: ReenactmentConfig,
+    warmth: float = 1.0,
+) -> dict[str, Tensor]:
+    """Equation 4: lambda_1 L_adv + lambda_2 L_pixel + lambda_3 L_De + lambda_4 L_Di.
+
+    Args:
+        expression_logits, identity_logits: D's judgement of the reenacted pictures.
+        expression: (B,) the source's expression; identity: (B,) the target's person, -1 where unknown.
+        pixel: equation 3's value.
+        config: the lambdas.
+        warmth: 0 to 1, scales the three terms that come from D (see ``warmup_steps``).
+
+    Returns:
+        The four terms, unweighted, and the weighted total under "generator".
+    """
+    adversarial = adversarial_loss(expression_logits)
+    expression_term = expression_loss(expression_logits, expression)
+    identity_term = identity_loss(identity_logits, identity)
+    total = config.lambda_pixel * pixel + warmth * (
+        config.lambda_adversarial * adversarial
+        + config.lambda_expression * expression_term
+        + config.lambda_identity * identity_term
+    )
+    return {
+        "generator": total,
+        "adversarial": adversarial,
+        "pixel": pixel,
+        "expression": expression_term,
+        "identity": identity_term,
+    }

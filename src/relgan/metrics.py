@@ -1,0 +1,104 @@
+"""How well expressions are recognised, and how much of the person a code gives away."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import confusion_matrix, f1_score
+from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from relgan.data.face import Face
+
+Floats = NDArray[np.floating]
+Integers = NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """Pooled over everything predicted: accuracy and macro F1 in [0, 1], rows of the confusion matrix are the truth."""
+
+    accuracy: float
+    macro_f1: float
+    confusion: list[list[int]]
+
+
+def recognition(truth: Sequence[str], predicted: Sequence[str], classes: Sequence[str]) -> Recognition:
+    """Accuracy, macro F1 over the classes that occur, and the confusion matrix in the order of ``classes``."""
+    right = np.mean(np.asarray(truth) == np.asarray(predicted))
+    occurring = [name for name in classes if name in set(truth)]
+    return Recognition(
+        accuracy=float(right),
+        macro_f1=float(f1_score(truth, predicted, labels=occurring, average="macro", zero_division=0)),
+        confusion=confusion_matrix(truth, predicted, labels=list(classes)).tolist(),
+    )
+
+
+def linear_probe() -> Pipeline:
+    """What "linearly readable" means throughout: standardised codes and a logistic regression."""
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+
+
+@dataclass(frozen=True)
+class IdentityProbe:
+    """Result of :func:`identity_probe`; ``faces`` is 0 where it could not be run."""
+
+    accuracy: float | None
+    chance: float | None
+    people: int
+    faces: int
+
+
+def identity_probe(codes: Floats, faces: Sequence[Face], seed: int = 0, splits: int = 5) -> IdentityProbe:
+    """How well a linear probe finds the person in a code.
+
+    The probe learns and is tested on the same people but on different pictures of each, and never on two pictures of
+    one sequence: frames of one take look so alike that finding the take would pass for finding the person.
+
+    Args:
+        codes: (N, D), one row a face; the people are to be strangers to the network that made them.
+        faces: N records with subject and, where there is one, sequence.
+        seed: of the split.
+        splits: parts of the cross-validation, fewer where a person has fewer pictures.
+
+    Returns:
+        Accuracy pooled over the parts, and chance: always naming the person with the most pictures. None for
+        both where fewer than two people have two takes.
+    """
+    subjects = np.array([face.subject or "" for face in faces])
+    takes = np.array([face.sequence or face.path for face in faces])
+    takes_of = {s: len(set(takes[subjects == s])) for s in set(subjects.tolist()) if s}
+    usable = np.array([takes_of.get(s, 0) >= 2 for s in subjects.tolist()], dtype=bool)
+    people = sorted(set(subjects[usable].tolist()))
+    if len(people) < 2:
+        return IdentityProbe(None, None, len(people), 0)
+    x, y, groups = np.asarray(codes)[usable], subjects[usable], takes[usable]
+    parts = max(2, min(splits, min(takes_of[s] for s in people)))
+    right = 0
+    tested = 0
+    folds = StratifiedGroupKFold(parts, shuffle=True, random_state=seed)
+    for train, test in folds.split(x, y, groups):
+        known = np.isin(y[test], y[train])
+        if len(set(y[train].tolist())) < 2 or not known.any():
+            continue
+        right += int((linear_probe().fit(x[train], y[train]).predict(x[test][known]) == y[test][known]).sum())
+        tested += int(known.sum())
+    if not tested:
+        return IdentityProbe(None, None, len(people), 0)
+    chance = max((y == person).mean() for person in people)
+    return IdentityProbe(right / tested, float(chance), len(people), tested)
+
+
+def expression_probe(
+    train_codes: Floats, train_labels: Sequence[str], test_codes: Floats, test_labels: Sequence[str]
+) -> float | None:
+    """Accuracy of a linear probe for the expression, learnt on some people's codes and tested on other people's.
+
+    None where the learning people show one expression only, or nobody is left to test on.
+    """
+    if len(set(train_labels)) < 2 or not len(test_labels):
+        return None
+    return float(linear_probe().fit(train_codes, list(train_labels)).score(test_codes, list(test_labels)))

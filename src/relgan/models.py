@@ -1,0 +1,243 @@
+"""The networks of section 4.1: channels and sizes as the paper states them, everything else as design.md decides.
+
+Pictures are ``(B, 3, S, S)`` in [-1, 1] with S any multiple of 32; 96 is the paper's size.
+"""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from relgan.errors import InputError
+
+ENCODER_CHANNELS = (64, 128, 256, 512, 512)
+DECODER_CHANNELS = (512, 256, 128, 64, 32)
+DISCRIMINATOR_CHANNELS = (16, 32, 64, 128)
+BLOCKS = len(ENCODER_CHANNELS)
+LEAK = 0.2
+
+
+def initialise(module: nn.Module, generator: torch.Generator) -> None:
+    """DCGAN's initialisation (Radford et al. 2015): weights N(0, 0.02), batch norm scales N(1, 0.02), biases 0."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.normal_(layer.weight, 0.0, 0.02, generator=generator)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.BatchNorm2d):
+            nn.init.normal_(layer.weight, 1.0, 0.02, generator=generator)
+            nn.init.zeros_(layer.bias)
+
+
+def check_size(size: int) -> int:
+    """The side of the feature map under a picture of ``size`` pixels after five halvings."""
+    if size < 32 or size % 32:
+        raise InputError(
+            f"size {size}: the networks halve the picture five times, so take a multiple of 32, such as 96"
+        )
+    return size // 2**BLOCKS
+
+
+def down_block(channels_in: int, channels_out: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False),
+        nn.BatchNorm2d(channels_out),
+        nn.LeakyReLU(LEAK, inplace=True),
+        nn.MaxPool2d(2),
+    )
+
+
+def up_block(channels_in: int, channels_out: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Upsample(scale_factor=2, mode="nearest"),
+        nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False),
+        nn.BatchNorm2d(channels_out),
+        nn.ReLU(inplace=True),
+    )
+
+
+class Encoder(nn.Module):
+    """Five downsampling blocks of 3x3 stride-1 convolutions and one fully connected layer.
+
+    G_es with ``code_dim`` 30 gives the expression code f(e), G_et with 50 the identity code f(i).
+    """
+
+    def __init__(self, code_dim: int, size: int = 96) -> None:
+        super().__init__()
+        side = check_size(size)
+        self.size, self.code_dim = size, code_dim
+        self.blocks = nn.Sequential(*(down_block(a, b) for a, b in pairwise((3, *ENCODER_CHANNELS))))
+        self.code = nn.Linear(ENCODER_CHANNELS[-1] * side * side, code_dim)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(B, 3, S, S) -> (B, code_dim)."""
+        features: Tensor = self.blocks(pictures)  # (B, 512, S/32, S/32)
+        code: Tensor = self.code(features.flatten(1))
+        return code
+
+
+class ExpressionEncoder(Encoder):
+    """G_es: a picture to the expression code f(e), 30 numbers."""
+
+    def __init__(self, size: int = 96, code_dim: int = 30) -> None:
+        super().__init__(code_dim, size)
+
+
+class IdentityEncoder(Encoder):
+    """G_et: a picture to the identity code f(i), 50 numbers."""
+
+    def __init__(self, size: int = 96, code_dim: int = 50) -> None:
+        super().__init__(code_dim, size)
+
+
+class Decoder(nn.Module):
+    """G_de: f(x) = [f(e), f(i)] to a picture, by five upsampling blocks and a 3x3 convolution to RGB."""
+
+    def __init__(self, code_dim: int = 80, size: int = 96) -> None:
+        super().__init__()
+        self.side = check_size(size)
+        self.project = nn.Sequential(
+            nn.Linear(code_dim, DECODER_CHANNELS[0] * self.side**2, bias=False),
+            nn.Unflatten(1, (DECODER_CHANNELS[0], self.side, self.side)),
+            nn.BatchNorm2d(DECODER_CHANNELS[0]),
+            nn.ReLU(inplace=True),
+        )
+        channels = (DECODER_CHANNELS[0], *DECODER_CHANNELS)
+        self.blocks = nn.Sequential(*(up_block(a, b) for a, b in pairwise(channels)))
+        self.to_rgb = nn.Sequential(nn.Conv2d(DECODER_CHANNELS[-1], 3, 3, padding=1), nn.Tanh())
+
+    def forward(self, code: Tensor) -> Tensor:
+        """(B, code_dim) -> (B, 3, S, S) in [-1, 1]."""
+        features = self.project(code).contiguous(memory_format=torch.channels_last)
+        picture: Tensor = self.to_rgb(self.blocks(features))
+        return picture
+
+
+class Reenacted(NamedTuple):
+    """What one pass of the generator gives: the picture and the two codes it was made from."""
+
+    picture: Tensor  # (B, 3, S, S) in [-1, 1]
+    expression_code: Tensor  # (B, 30), f(e) of the source
+    identity_code: Tensor  # (B, 50), f(i) of the target
+
+
+class Generator(nn.Module):
+    """G = (G_es, G_et, G_de): the source's expression on the target's identity."""
+
+    def __init__(self, size: int = 96, expression_dim: int = 30, identity_dim: int = 50) -> None:
+        super().__init__()
+        self.size = size
+        self.expression_encoder = ExpressionEncoder(size, expression_dim)
+        self.identity_encoder = IdentityEncoder(size, identity_dim)
+        self.decoder = Decoder(expression_dim + identity_dim, size)
+
+    def forward(self, source: Tensor, target: Tensor) -> Reenacted:
+        """Two batches of pictures (B, 3, S, S) -> the reenacted pictures with both codes."""
+        expression_code = self.expression_encoder(source)
+        identity_code = self.identity_encoder(target)
+        picture = self.decoder(torch.cat([expression_code, identity_code], 1))
+        return Reenacted(picture, expression_code, identity_code)
+
+
+class GroupedBatchNorm2d(nn.BatchNorm2d):
+    """Batch norm that keeps separate statistics for each of ``groups`` equal parts of the batch.
+
+    Real and fake pictures go through the discriminator in one pass; DCGAN's advice is that each kind
+    is normalised by its own statistics, as it is when the generator's step sends fakes alone.
+    """
+
+    groups = 1
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.groups == 1 or not self.training:
+            return super().forward(input)
+        return torch.cat([super(GroupedBatchNorm2d, self).forward(part) for part in input.chunk(self.groups)])
+
+
+class Judgement(NamedTuple):
+    """The discriminator's logits."""
+
+    expression: Tensor  # (B, N_e + 1), the last class is "fake"
+    identity: Tensor  # (B, N_i)
+
+
+def branch(classes: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(1024, 512),
+        nn.LeakyReLU(LEAK, inplace=True),
+        nn.Linear(512, 256),
+        nn.LeakyReLU(LEAK, inplace=True),
+        nn.Linear(256, classes),
+    )
+
+
+class Discriminator(nn.Module):
+    """D = [D^e, D^i]: four shared blocks of 16 to 128 channels and FC 1024, then two branches of 512 and 256."""
+
+    def __init__(self, expressions: int, identities: int, size: int = 96) -> None:
+        super().__init__()
+        check_size(size)
+        layers: list[nn.Module] = []
+        for position, (a, b) in enumerate(pairwise((3, *DISCRIMINATOR_CHANNELS))):
+            layers.append(nn.Conv2d(a, b, 3, padding=1, bias=position == 0))
+            if position:  # DCGAN: no batch norm on D's input layer
+                layers.append(GroupedBatchNorm2d(b))
+            layers += [nn.LeakyReLU(LEAK, inplace=True), nn.AvgPool2d(2)]
+        self.blocks = nn.Sequential(*layers)
+        side = size // 2 ** len(DISCRIMINATOR_CHANNELS)
+        self.shared = nn.Sequential(
+            nn.Linear(DISCRIMINATOR_CHANNELS[-1] * side**2, 1024), nn.LeakyReLU(LEAK, inplace=True)
+        )
+        self.expression_branch = branch(expressions + 1)
+        self.identity_branch = branch(max(identities, 1))
+
+    def forward(self, pictures: Tensor, groups: int = 1) -> Judgement:
+        """(B, 3, S, S) -> logits; ``groups`` equal parts of the batch are normalised apart."""
+        for layer in self.blocks:
+            if isinstance(layer, GroupedBatchNorm2d):
+                layer.groups = groups
+        shared = self.shared(self.blocks(pictures).flatten(1))
+        return Judgement(self.expression_branch(shared), self.identity_branch(shared))
+
+    def rebuild_identity_head(self, identities: int, generator: torch.Generator) -> None:
+        """A fresh last layer of D^i for other people (pre-training and fine-tuning know different ones)."""
+        head = nn.Linear(256, max(identities, 1))
+        initialise(head, generator)
+        self.identity_branch[-1] = head.to(next(self.parameters()).device)
+
+
+class Classifier(nn.Module):
+    """Stage 2's MLP: the expression code to logits over the expressions."""
+
+    def __init__(self, classes: int, code_dim: int = 30, hidden: int = 64) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.BatchNorm1d(code_dim),  # codes have no fixed scale
+            nn.Linear(code_dim, hidden),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden, classes),
+        )
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """(B, code_dim) -> (B, classes) logits."""
+        logits: Tensor = self.layers(codes)
+        return logits
+
+
+class Baseline(nn.Module):
+    """The paper's CNN baseline: the expression encoder with one more fully connected layer."""
+
+    def __init__(self, classes: int, size: int = 96, code_dim: int = 30) -> None:
+        super().__init__()
+        self.encoder = ExpressionEncoder(size, code_dim)
+        self.head = nn.Linear(code_dim, classes)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(B, 3, S, S) -> (B, classes) logits."""
+        logits: Tensor = self.head(torch.nn.functional.leaky_relu(self.encoder(pictures), LEAK))
+        return logits
+
+
+def parameter_count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())

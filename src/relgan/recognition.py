@@ -1,0 +1,247 @@
+"""Stage 2 (section 3.2): a small classifier on the codes of the frozen expression encoder; and the CNN baseline."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from lightning.fabric import Fabric
+from numpy.typing import NDArray
+from rich.progress import Progress
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor, nn
+
+from relgan.config import Config, RecognitionConfig
+from relgan.data.augment import CENTRE, TEST_VIEWS, VARIANTS
+from relgan.data.tensors import FaceTensors
+from relgan.losses import UNKNOWN, masked_cross_entropy
+from relgan.models import Baseline, Classifier, Encoder, initialise
+from relgan.training import RunLog, moments, seeded
+
+ENCODE_BATCH = 128
+
+Floats = NDArray[np.float32]
+
+
+@torch.no_grad()
+def encode(
+    encoder: Callable[[Tensor], Tensor],
+    data: FaceTensors,
+    variants: tuple[int, ...],
+    size: int,
+    fabric: Fabric | None = None,
+) -> Tensor:
+    """(N, V, D) float32: what a network in evaluation mode gives for each of V views of each of N faces.
+
+    Batch norm uses its running statistics, so a face's code does not depend on its neighbours.
+    """
+    if isinstance(encoder, nn.Module):
+        encoder.eval()
+    rows = []
+    jobs = torch.arange(len(data) * len(variants))
+    which = torch.tensor(variants)
+    for job in jobs.split(ENCODE_BATCH):
+        pictures = data.views(job // len(variants), which[job % len(variants)], size)
+        if fabric is None:
+            rows.append(encoder(pictures).float().cpu())
+        else:
+            with fabric.autocast():
+                rows.append(encoder(pictures).float().cpu())
+    return torch.cat(rows).reshape(len(data), len(variants), -1)
+
+
+def train_classifier(
+    codes: Tensor, labels: Tensor, classes: int, config: RecognitionConfig, seed: int
+) -> Classifier:
+    """Stage 2's MLP on codes that no longer change.
+
+    Args:
+        codes: (N, V, D) codes of V views of each face; an epoch visits every one of them.
+        labels: (N,) int64, -1 where unknown.
+        classes: how many expressions there are.
+        config: epochs, batch size, rate, width.
+        seed: of the initial weights and of the order.
+    """
+    known = labels != UNKNOWN
+    codes, labels = codes[known], labels[known]
+    generator = seeded(seed, "classifier")
+    classifier = Classifier(classes, codes.shape[-1], config.hidden)
+    for layer in classifier.layers:
+        if isinstance(layer, nn.Linear):
+            nn.init.kaiming_uniform_(layer.weight, a=5**0.5, generator=generator)
+            nn.init.zeros_(layer.bias)
+    with torch.no_grad():  # start from the codes' own scale
+        norm = classifier.layers[0]
+        assert isinstance(norm, nn.BatchNorm1d)
+        flat = codes.flatten(0, 1)
+        norm.running_mean = flat.mean(0)
+        norm.running_var = flat.var(0).clamp(min=1e-6)
+    optimiser = torch.optim.Adam(classifier.parameters(), config.learning_rate, fused=True)
+    flat, of_code = codes.flatten(0, 1), labels.repeat_interleave(codes.shape[1])
+    classifier.train()
+    for _ in range(config.epochs):
+        order = torch.randperm(len(flat), generator=generator)
+        for start in range(0, len(flat), config.batch_size):
+            rows = order[torch.arange(start, start + config.batch_size) % len(flat)]
+            loss = F.cross_entropy(classifier(flat[rows]), of_code[rows])
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+    return classifier.eval()
+
+
+def training_views(count: int) -> tuple[int, ...]:
+    """``count`` of the 40 training variants, spread over places, angles and flips."""
+    return tuple(sorted({round(k * VARIANTS / count) for k in range(count)}))[:count]
+
+
+@torch.no_grad()
+def classify(classifier: nn.Module, codes: Tensor) -> Floats:
+    """(N, C) probabilities: the mean over the V views of (N, V, D) codes."""
+    probabilities: Floats = (
+        classifier.eval()(codes.flatten(0, 1)).softmax(-1).reshape(*codes.shape[:2], -1).mean(1).numpy()
+    )
+    return probabilities
+
+
+def quick_score(
+    encoder: Encoder, train: FaceTensors, held_out: FaceTensors, size: int, fabric: Fabric
+) -> float:
+    """Accuracy on held-out people of a linear classifier on centre-view codes: how stage 1 chooses its step."""
+    codes = [encode(encoder, data, CENTRE, size, fabric)[:, 0].numpy() for data in (train, held_out)]
+    known = [(data.expression != UNKNOWN).cpu().numpy() for data in (train, held_out)]
+    labels = [data.expression.cpu().numpy() for data in (train, held_out)]
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300))
+    probe.fit(codes[0][known[0]], labels[0][known[0]])
+    return float(probe.score(codes[1][known[1]], labels[1][known[1]]))
+
+
+@dataclass(frozen=True)
+class TrainedBaseline:
+    """The CNN baseline at its best step on the validation fold."""
+
+    model: Baseline
+    step: int
+    steps: int
+    validation: float | None
+
+
+def train_baseline(
+    data: FaceTensors,
+    config: Config,
+    *,
+    seed: int,
+    out: Path,
+    fabric: Fabric,
+    held_out: FaceTensors | None = None,
+    start: Baseline | None = None,
+    progress: Progress | None = None,
+    name: str = "baseline",
+) -> TrainedBaseline:
+    """Train the paper's CNN baseline for classification alone, on the same crops as stage 1.
+
+    Args:
+        data: training faces.
+        config: size, code length and the baseline's settings.
+        seed: everything random follows from it.
+        out: folder for ``log.jsonl`` and ``tensorboard``.
+        fabric: device and precision.
+        held_out: the validation fold; with it the best of ``config.baseline.choices`` tries is returned, else the last.
+        start: weights to begin with; its head is used only if the classes are as many.
+        progress: a bar to add a task to.
+        name: the task's name.
+    """
+    stage = config.baseline
+    labelled = (data.expression != UNKNOWN).nonzero()[:, 0].cpu()
+    walks = VARIANTS if stage.expand else 1
+    an_epoch = -(-len(labelled) // stage.batch_size) * walks
+    total = (
+        an_epoch * stage.epochs if stage.max_steps is None else min(an_epoch * stage.epochs, stage.max_steps)
+    )
+    raw = Baseline(len(data.classes), config.size, config.expression_dim)
+    initialise(raw, seeded(seed, "initialise"))
+    if start is not None:
+        raw.encoder.load_state_dict(start.encoder.state_dict())
+        if start.head.weight.shape == raw.head.weight.shape:
+            raw.head.load_state_dict(start.head.state_dict())
+    raw.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model, optimiser = fabric.setup(
+        raw,
+        torch.optim.Adam(
+            raw.parameters(),
+            stage.learning_rate,
+            betas=(stage.beta1, 0.999),
+            fused=fabric.device.type in ("cpu", "cuda"),
+        ),
+    )
+    log = RunLog(out) if fabric.is_global_zero else None
+    tries = moments(total, stage.choices)
+    best, best_state = (-1.0, 0), None
+    task = progress.add_task(name, total=total, images=stage.batch_size, note="") if progress else None
+    step, epoch = 0, 0
+    while step < total:
+        of_face = torch.randint(VARIANTS, (len(data),), generator=seeded(seed, "baseline-variants", epoch))
+        for walk in range(walks):
+            order = labelled[torch.randperm(len(labelled), generator=seeded(seed, "baseline", epoch, walk))]
+            for start_row in range(0, len(order), stage.batch_size):
+                if step >= total:
+                    break
+                rows = order[torch.arange(start_row, start_row + stage.batch_size) % len(order)]
+                rows = rows[fabric.global_rank :: fabric.world_size]
+                pictures = data.views(rows, (of_face[rows] + walk) % VARIANTS, config.size)
+                model.train()
+                loss = masked_cross_entropy(model(pictures), data.expression[rows.to(data.expression.device)])
+                optimiser.zero_grad()
+                fabric.backward(loss)
+                optimiser.step()
+                step += 1
+                if log:
+                    log.add({"loss": loss.item()})
+                if step in tries and held_out is not None:
+                    score = accuracy_of(raw, held_out, config.size, fabric)
+                    if score >= best[0]:
+                        best, best_state = (score, step), {k: v.clone() for k, v in raw.state_dict().items()}
+                    if log:
+                        log.add({"validation": score})
+                if log and (step % 10 == 0 or step == total):
+                    log.write(step)
+                if progress and task is not None:
+                    progress.update(task, completed=step, note=f"loss {loss.item():.3f}")
+        epoch += 1
+    if log:
+        log.close()
+    if progress and task is not None:
+        progress.remove_task(task)
+    if best_state is not None:
+        raw.load_state_dict(best_state)
+    chosen = held_out is not None
+    return TrainedBaseline(raw.eval(), best[1] if chosen else total, total, best[0] if chosen else None)
+
+
+def accuracy_of(model: nn.Module, data: FaceTensors, size: int, fabric: Fabric) -> float:
+    """Share of the labelled faces whose centre view a classifier of pictures gets right."""
+    logits = encode(model, data, CENTRE, size, fabric)[:, 0]
+    labels = data.expression.cpu()
+    known = labels != UNKNOWN
+    return float((logits.argmax(1) == labels)[known].float().mean())
+
+
+def predict_baseline(model: Baseline, data: FaceTensors, size: int, fabric: Fabric) -> tuple[Floats, Floats]:
+    """Probabilities (N, C), the mean over the ten test-time views, and the centre view's 30 features (N, 30)."""
+    probabilities = encode(
+        lambda pictures: model.eval()(pictures).softmax(-1), data, TEST_VIEWS, size, fabric
+    ).mean(1)
+    features = encode(model.encoder, data, CENTRE, size, fabric)[:, 0]
+    return probabilities.numpy(), features.numpy()
+
+
+def predict_codes(
+    encoder: Encoder, classifier: Classifier, data: FaceTensors, size: int, fabric: Fabric
+) -> tuple[Floats, Floats]:
+    """Probabilities (N, C), the mean over the ten test-time views, and the centre view's expression code (N, 30)."""
+    codes = encode(encoder, data, TEST_VIEWS, size, fabric)
+    return classify(classifier, codes), codes[:, 0].numpy()

@@ -1,0 +1,341 @@
+"""Stage 1: the generator learns to put the source's expression on the target's identity (section 3.1)."""
+
+import copy
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from PIL import Image
+from rich.progress import Progress
+from torch import Tensor
+
+from relgan.config import Config, ReenactmentConfig
+from relgan.data.augment import CENTRE, VARIANTS, draw_variants
+from relgan.data.pairs import NO_TRUTH, Pairs, PairSampler
+from relgan.data.tensors import FaceTensors
+from relgan.losses import UNKNOWN, discriminator_loss, generator_loss, keep_identity_loss, pixel_loss
+from relgan.models import Discriminator, Generator, Reenacted, initialise
+from relgan.training import Clock, RunLog, load_checkpoint, moments, save_beside, seeded, update_average
+
+LOG_EVERY = 10
+"""Steps a row of the log stands for."""
+CHECKPOINT_SECONDS = 60.0
+"""How much work a killed run can lose."""
+
+Validate = Callable[[Generator], float]
+
+
+@dataclass(frozen=True)
+class PairBatch:
+    """Pictures (B, 3, S, S) in [-1, 1] and labels (B,), -1 where unknown."""
+
+    source: Tensor
+    target: Tensor
+    truth: Tensor
+    has_truth: Tensor  # (B,) bool
+    expression: Tensor  # of the source
+    identity: Tensor  # of the target
+
+
+@dataclass(frozen=True)
+class Reenactment:
+    """What stage 1 leaves: the averaged generator at its best step, and how it came about."""
+
+    generator: Generator
+    step: int
+    steps: int
+    validation: float | None
+    discriminator_share: float
+    """Share of the steps in which D stepped too."""
+
+
+def discriminator_step(discriminator: Any, batch: PairBatch, reenacted: Reenacted) -> dict[str, Tensor]:
+    """One evaluation of equation 1: real source's expression, real target's identity, and the fake class."""
+    # Real and fake go through D together: one pass, one set of batch statistics each.
+    pictures = torch.cat([batch.source, batch.target, reenacted.picture.detach().to(batch.source.dtype)])
+    judgement = discriminator(pictures, groups=3)
+    source_expression, _, fake_expression = judgement.expression.chunk(3)
+    _, target_identity, _ = judgement.identity.chunk(3)
+    return discriminator_loss(
+        source_expression, batch.expression, target_identity, batch.identity, fake_expression
+    )
+
+
+def generator_step(
+    discriminator: Discriminator,
+    judge: Generator,
+    batch: PairBatch,
+    reenacted: Reenacted,
+    config: ReenactmentConfig,
+    warmth: float = 1.0,
+) -> dict[str, Tensor]:
+    """One evaluation of equation 4 (which holds 2 and 3).
+
+    ``judge`` is the averaged generator: where a target's person is unknown its identity encoder, which this
+    step does not train, tells whether the output still is the target.
+    """
+    judgement = discriminator(reenacted.picture)
+    pixel = pixel_loss(reenacted.picture, batch.truth, batch.has_truth)
+    losses = generator_loss(
+        judgement.expression, batch.expression, judgement.identity, batch.identity, pixel, config, warmth
+    )
+    nobody = batch.identity == UNKNOWN
+    if nobody.any() and config.lambda_keep:
+        with torch.no_grad():
+            wanted = judge.identity_encoder(batch.target)
+        losses["keep"] = keep_identity_loss(judge.identity_encoder(reenacted.picture), wanted, nobody)
+        losses["generator"] = losses["generator"] + warmth * config.lambda_keep * losses["keep"]
+    return losses
+
+
+def make_batch(data: FaceTensors, pairs: Pairs, variants: Tensor, size: int) -> PairBatch:
+    """The pictures of some pairs. ``variants`` is (B, 2): the source's view, and the one target and truth share."""
+    device = data.pictures.device
+    has_truth = pairs.truth != NO_TRUTH
+    target = data.views(pairs.target, variants[:, 1], size)
+    truth = data.views(torch.where(has_truth, pairs.truth, pairs.target), variants[:, 1], size)
+    return PairBatch(
+        source=data.views(pairs.source, variants[:, 0], size),
+        target=target,
+        truth=truth,
+        has_truth=has_truth.to(device),
+        expression=data.expression[pairs.source.to(device)],
+        identity=data.identity[pairs.target.to(device)],
+    )
+
+
+def epoch_batches(
+    sampler: PairSampler, config: ReenactmentConfig, seed: int, epoch: int, skip: int = 0
+) -> Iterator[tuple[Pairs, Tensor]]:
+    """The pairs and variants of one epoch, batch by batch; the first ``skip`` batches are passed over.
+
+    The last batch of an epoch is filled from its beginning, so every step sees a full batch.
+    """
+    batch, walks = config.batch_size, VARIANTS if config.expand else 1
+    for walk in range(walks):
+        pairs = sampler.draw(seeded(seed, "pairs", epoch, walk))
+        generator = seeded(seed, "variants", epoch, 0 if config.expand else walk)
+        of_face = draw_variants(len(sampler.faces), generator)
+        shared = draw_variants(len(pairs), seeded(seed, "variants", epoch, walk, 1))
+        for start in range(0, len(pairs), batch):
+            if skip:
+                skip -= 1
+                continue
+            rows = torch.arange(start, start + batch) % len(pairs)
+            chosen = Pairs(pairs.source[rows], pairs.target[rows], pairs.truth[rows])
+            of_source = (of_face[chosen.source] + walk) % VARIANTS
+            yield chosen, torch.stack([of_source, shared[rows]], 1)
+
+
+def steps_of(faces: int, config: ReenactmentConfig) -> tuple[int, int]:
+    """Steps an epoch and in all, for so many labelled faces."""
+    an_epoch = -(-faces // config.batch_size) * (VARIANTS if config.expand else 1)
+    total = an_epoch * config.epochs
+    return an_epoch, total if config.max_steps is None else min(total, config.max_steps)
+
+
+def fingerprint(data: FaceTensors, config: Config, seed: int) -> str:
+    """Tells runs apart: settings, seed, faces and pictures."""
+    digest = hashlib.sha256(json.dumps([config.as_dict(), seed, data.classes], sort_keys=True).encode())
+    for face in data.faces:
+        digest.update(f"{face.subject}|{face.expression}|{face.frame}\n".encode())
+    digest.update(data.pictures.cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def train_reenactment(
+    data: FaceTensors,
+    config: Config,
+    *,
+    seed: int,
+    out: Path,
+    fabric: Fabric,
+    validate: Validate | None = None,
+    start: Generator | None = None,
+    samples: tuple[FaceTensors, Pairs] | None = None,
+    progress: Progress | None = None,
+    name: str = "reenactment",
+) -> Reenactment:
+    """Train the generator and the discriminator on the faces of some people.
+
+    Args:
+        data: training faces.
+        config: size, code lengths and stage 1's settings.
+        seed: everything random follows from it; on the CPU the same seed gives the same weights.
+        out: folder for ``checkpoint.pt`` (gone when done), ``log.jsonl``, ``tensorboard`` and ``samples``.
+        fabric: device and precision.
+        validate: score of an averaged generator on the validation fold, higher is better; with it the best of
+            ``config.reenactment.choices`` tries is returned, else the last.
+        start: weights to begin with (pre-training).
+        samples: faces and pairs for the sample grids; some training pairs where None.
+        progress: a bar to add a task to.
+        name: the task's name.
+
+    Raises:
+        InputError: ``out`` holds a checkpoint of another run, or no face is labelled.
+    """
+    stage = config.reenactment
+    sampler = PairSampler(data.faces)
+    an_epoch, total = steps_of(len(sampler.sources), stage)
+    print_of_run = fingerprint(data, config, seed)
+    out.mkdir(parents=True, exist_ok=True)
+    checkpoint = out / "checkpoint.pt"
+
+    # The networks, their averages and their optimisers.
+    initial = seeded(seed, "initialise")
+    raw_generator = Generator(config.size, config.expression_dim, config.identity_dim)
+    raw_discriminator = Discriminator(len(data.classes), len(data.people), config.size)
+    initialise(raw_generator, initial)
+    initialise(raw_discriminator, initial)
+    if start is not None:
+        raw_generator.load_state_dict(start.state_dict())
+    average = copy.deepcopy(raw_generator).requires_grad_(False).eval().to(fabric.device)
+    for model in (raw_generator, raw_discriminator, average):
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    adam = {"betas": (stage.beta1, 0.999), "fused": fabric.device.type in ("cpu", "cuda")}
+    generator, generator_adam = fabric.setup(
+        raw_generator, torch.optim.Adam(raw_generator.parameters(), stage.learning_rate, **adam)
+    )
+    discriminator, discriminator_adam = fabric.setup(
+        raw_discriminator,
+        torch.optim.Adam(raw_discriminator.parameters(), stage.discriminator_learning_rate, **adam),
+    )
+    parts = {
+        "generator": raw_generator,
+        "discriminator": raw_discriminator,
+        "average": average,
+        "generator_adam": generator_adam.optimizer,
+        "discriminator_adam": discriminator_adam.optimizer,
+    }
+
+    # A killed run goes on where its last checkpoint was.
+    step, d_steps, best = 0, 0, (-1.0, 0)
+    best_state = {key: value.clone() for key, value in average.state_dict().items()}
+    state = load_checkpoint(checkpoint, print_of_run)
+    if state is not None:
+        for key, part in parts.items():
+            part.load_state_dict(state[key])
+        step, d_steps, best = state["step"], state["d_steps"], tuple(state["best"])
+        best_state = state["best_state"]
+    log = RunLog(out, step) if fabric.is_global_zero else None
+    grid = samples or (data, _some_pairs(sampler, seed))
+    tries = moments(total, stage.choices)
+    grids = moments(total, stage.samples)
+    clock = Clock(CHECKPOINT_SECONDS)
+    task = (
+        progress.add_task(name, total=total, completed=step, images=stage.batch_size, note="")
+        if progress
+        else None
+    )
+
+    while step < total:
+        epoch, done = divmod(step, an_epoch)
+        for pairs, variants in epoch_batches(sampler, stage, seed, epoch, skip=done):
+            here = slice(fabric.global_rank, None, fabric.world_size)
+            mine = Pairs(pairs.source[here], pairs.target[here], pairs.truth[here])
+            batch = make_batch(data, mine, variants[here], config.size)
+            reenacted = generator(batch.source, batch.target)
+
+            # D judges first; once it is near its optimum it waits for G (section 4.1).
+            raw_discriminator.requires_grad_(True)
+            d_losses = discriminator_step(discriminator, batch, reenacted)
+            if fabric.all_reduce(d_losses["discriminator"].detach()).item() > stage.discriminator_threshold:
+                discriminator_adam.zero_grad()
+                fabric.backward(d_losses["discriminator"])
+                discriminator_adam.step()
+                d_steps += 1
+
+            raw_discriminator.requires_grad_(False)
+            warmth = min(1.0, step / stage.warmup_steps) if stage.warmup_steps else 1.0
+            with fabric.autocast():
+                g_losses = generator_step(raw_discriminator, average, batch, reenacted, stage, warmth)
+            generator_adam.zero_grad()
+            fabric.backward(g_losses["generator"])
+            generator_adam.step()
+            update_average(average, raw_generator, stage.ema_decay, step)
+            step += 1
+
+            # Everything below watches; it changes nothing but which step is kept.
+            if log:
+                log.add({key: value.item() for key, value in {**d_losses, **g_losses}.items()})
+            if step in tries and validate is not None:
+                score = validate(average)
+                if score >= best[0]:
+                    best = (score, step)
+                    best_state = {key: value.clone() for key, value in average.state_dict().items()}
+                if log:
+                    log.add({"validation": score})
+            if log and (step % LOG_EVERY == 0 or step == total):
+                log.write(step, discriminator_share=d_steps / step)
+            if step in grids and fabric.is_global_zero:
+                (out / "samples").mkdir(exist_ok=True)
+                save_grid(average, grid[0], grid[1], config.size, out / "samples" / f"step_{step:06d}.png")
+            if progress and task is not None:
+                progress.update(task, completed=step, note=f"pixel {g_losses['pixel'].item():.3f}")
+            if step < total and clock.struck() and fabric.is_global_zero:
+                save_beside(
+                    {
+                        "fingerprint": print_of_run,
+                        "step": step,
+                        "d_steps": d_steps,
+                        "best": list(best),
+                        "best_state": best_state,
+                        **{key: part.state_dict() for key, part in parts.items()},
+                    },
+                    checkpoint,
+                )
+            if step >= total:
+                break
+
+    if log:
+        log.close()
+    if progress and task is not None:
+        progress.remove_task(task)
+    if validate is not None:
+        average.load_state_dict(best_state)
+    if fabric.is_global_zero:
+        checkpoint.unlink(missing_ok=True)
+    return Reenactment(
+        generator=average,
+        step=best[1] if validate is not None else total,
+        steps=total,
+        validation=best[0] if validate is not None else None,
+        discriminator_share=d_steps / max(step, 1),
+    )
+
+
+def _some_pairs(sampler: PairSampler, seed: int, count: int = 8) -> Pairs:
+    pairs = sampler.draw(seeded(seed, "pairs", 0))
+    rows = [row for row in range(len(pairs)) if pairs.truth[row] != NO_TRUTH][:count] or list(
+        range(min(count, len(pairs)))
+    )
+    return Pairs(pairs.source[rows], pairs.target[rows], pairs.truth[rows])
+
+
+@torch.no_grad()
+def reenact_pairs(
+    generator: Generator, data: FaceTensors, pairs: Pairs, size: int
+) -> tuple[PairBatch, Tensor]:
+    """Centre views of some pairs and the reenacted pictures (B, 3, size, size) in [-1, 1]; evaluation mode, float32."""
+    variants = torch.full((len(pairs), 2), CENTRE[0])
+    batch = make_batch(data, pairs, variants, size)
+    return batch, generator.eval()(batch.source, batch.target).picture
+
+
+def save_grid(generator: Generator, data: FaceTensors, pairs: Pairs, size: int, path: Path) -> None:
+    """A picture with a column a pair: source, target, truth (grey where there is none) and output."""
+    batch, output = reenact_pairs(generator, data, pairs, size)
+    truth = torch.where(batch.has_truth[:, None, None, None], batch.truth, torch.zeros_like(batch.truth))
+    rows = [batch.source, batch.target, truth, output]
+    columns = torch.stack(rows).cpu().permute(0, 3, 1, 4, 2)  # (4, S, B, S, 3)
+    sheet = ((columns.reshape(4 * size, len(pairs) * size, 3) + 1) * 127.5).clamp(0, 255)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".part")
+    Image.fromarray(sheet.numpy().astype(np.uint8)).save(beside, format="PNG")
+    beside.replace(path)

@@ -1,0 +1,189 @@
+"""What every training loop needs: devices, seeds, the moving average, checkpoints, logs and a progress bar."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+from torch import nn
+
+from relgan.config import Precision
+from relgan.errors import InputError
+
+Accelerator = Literal["auto", "cpu", "cuda", "mps"]
+
+# The streams of one seed; a new use of randomness takes a new number, so that old runs stay as they were.
+STREAMS = {"initialise": 0, "pairs": 1, "variants": 2, "classifier": 3, "baseline": 4, "baseline-variants": 5}
+
+
+def seeded(seed: int, stream: str, *position: int) -> torch.Generator:
+    """A generator that depends on the seed, the use and the position alone, so that a resumed run draws the same."""
+    words = np.random.SeedSequence([seed, STREAMS[stream], *position]).generate_state(2, np.uint32)
+    return torch.Generator().manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)
+
+
+def bf16_is_native() -> bool:
+    """Whether the device multiplies bf16 in hardware; elsewhere it is emulated and slower than 32-bit."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
+
+
+def make_fabric(precision: Precision = "auto", accelerator: Accelerator = "auto", devices: int = 1) -> Fabric:
+    """Lightning Fabric on the best device there is; several devices train by DDP.
+
+    Raises:
+        InputError: the accelerator or that many devices are not there.
+    """
+    chosen = ("bf16-mixed" if bf16_is_native() else "32-true") if precision == "auto" else precision
+    try:
+        fabric = Fabric(accelerator=accelerator, devices=devices, precision=chosen)
+    except Exception as error:
+        raise InputError(
+            f"--accelerator {accelerator} --devices {devices}: not available here ({error})"
+        ) from error
+    return fabric
+
+
+def device_name(fabric: Fabric) -> str:
+    if fabric.device.type == "cuda":
+        return torch.cuda.get_device_name(fabric.device)
+    return f"cpu, {torch.get_num_threads()} threads"
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
+    """Exponential moving average of weights and batch norm statistics; a short memory at first, then ``decay``."""
+    decay = min(decay, (1 + step) / (10 + step))
+    theirs = [*model.parameters(), *(b for b in model.buffers() if b.is_floating_point())]
+    ours = [*average.parameters(), *(b for b in average.buffers() if b.is_floating_point())]
+    torch._foreach_lerp_(ours, theirs, 1 - decay)  # type: ignore[arg-type]
+
+
+def save_beside(state: dict[str, Any], path: Path) -> None:
+    """torch.save that leaves the old file or the new one, never half of either."""
+    beside = path.with_name(path.name + ".part")
+    torch.save(state, beside)
+    os.replace(beside, path)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text file whole or not at all."""
+    beside = path.with_name(path.name + ".part")
+    beside.write_text(text, encoding="utf-8")
+    os.replace(beside, path)
+
+
+def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Any] | None:
+    """The state of an interrupted run, or None where there is none.
+
+    Raises:
+        InputError: it belongs to a run with other settings or other faces, or cannot be read.
+    """
+    if not path.exists():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise InputError(f"{path}: not a readable checkpoint ({error}); delete it to start again") from error
+    if state.get("fingerprint") != fingerprint:
+        raise InputError(
+            f"{path}: from a run with other settings or faces; delete it or choose another --out"
+        )
+    return state
+
+
+class RunLog:
+    """Losses as JSON lines and as TensorBoard scalars; a resumed run cuts what lies after its step."""
+
+    def __init__(self, folder: Path, from_step: int = 0) -> None:
+        from tensorboardX import SummaryWriter
+
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "log.jsonl"
+        kept = []
+        if path.exists() and from_step:
+            lines = path.read_text(encoding="utf-8").splitlines()
+            kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= from_step]
+        write_text("".join(line + "\n" for line in kept), path)
+        self._file: TextIO = path.open("a", encoding="utf-8")
+        self._board = SummaryWriter(
+            str(folder / "tensorboard"), purge_step=from_step + 1 if from_step else None
+        )
+        self._sums: dict[str, float] = {}
+        self._counts: dict[str, int] = {}
+
+    def add(self, values: dict[str, float]) -> None:
+        """Take values into the mean of the next row."""
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+            self._counts[name] = self._counts.get(name, 0) + 1
+
+    def write(self, step: int, **now: float) -> None:
+        """Write the means since the last row, and values of this moment, as the row of this step."""
+        means = {name: total / self._counts[name] for name, total in self._sums.items()}
+        row = {"step": step, **{name: round(value, 6) for name, value in {**means, **now}.items()}}
+        self._file.write(json.dumps(row) + "\n")
+        self._file.flush()
+        for name, value in row.items():
+            if name != "step":
+                self._board.add_scalar(name, value, step)
+        self._sums, self._counts = {}, {}
+
+    def close(self) -> None:
+        self._file.close()
+        self._board.close()
+
+
+class ImagesPerSecond(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        images = task.fields.get("images", 1)
+        return Text("" if speed is None else f"{speed * images:.0f} images/s", style="progress.data.speed")
+
+
+@contextmanager
+def progress_bar(shown: bool = True) -> Iterator[Progress]:
+    """A rich progress bar with images a second and time left; a task's field ``images`` is images a step."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        ImagesPerSecond(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    console = Console(stderr=True)
+    with Progress(
+        *columns, console=console, disable=not (shown and console.is_terminal), transient=True
+    ) as bar:
+        yield bar
+
+
+def moments(total: int, count: int) -> set[int]:
+    """``count`` steps spread evenly over a run, the last one among them."""
+    return {max(1, round(total * (k + 1) / count)) for k in range(count)} if count else set()
+
+
+class Clock:
+    """True once every so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self._last = seconds, time.monotonic()
+
+    def struck(self) -> bool:
+        now = time.monotonic()
+        if now - self._last < self.seconds:
+            return False
+        self._last = now
+        return True
