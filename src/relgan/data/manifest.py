@@ -1,0 +1,133 @@
+"""The manifest of a prepared folder: one row a face, a CSV that the ``folder`` reader can read too."""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from relgan.data.face import Face, read_bytes
+from relgan.errors import InputError
+from relgan.expressions import CANONICAL
+from relgan.faces.image import decode
+
+NAME = "manifest.csv"
+FACE_COLUMNS = ("path", "expression", "subject", "sequence", "frame", "intensity", "view", "split")
+POINTS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
+COLUMNS = (
+    *FACE_COLUMNS,  # as in Face; path is relative to the manifest's folder
+    "source",  # the picture the face was cut from, as its reader named it
+    "align",  # "similarity", "resized" or "frontal"
+    "detection",  # the detector's score, 0 to 1
+    "faces_found",  # how many the picture shows; the largest near the centre was taken
+    "width",  # of the picture in which the pixels below are counted: upright, reduced if it was huge
+    "height",
+    *("x", "y", "w", "h"),  # the face's box, pixels
+    *(f"{point}_{axis}" for point in POINTS for axis in "xy"),  # pixels
+)
+ALIGNMENTS = ("similarity", "resized", "frontal")
+_NUMBERS = COLUMNS[COLUMNS.index("detection") :]
+
+
+def write_manifest(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
+    """Writes rows beside ``path`` and renames when all is there; None becomes an empty field. Returns the count."""
+    return write_table(path, COLUMNS, rows)
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
+    """A CSV with the given columns, complete or absent: written beside, then renamed. Returns the number of rows."""
+    beside = path.with_name(f".{path.name}.part")
+    count = 0
+    with beside.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, columns, lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow(row)
+            count += 1
+    beside.replace(path)
+    return count
+
+
+def read_manifest(folder: Path) -> pd.DataFrame:
+    """The manifest of a prepared folder, checked.
+
+    Text columns hold strings or None; frame is Int64; intensity and the measured columns are floats (NaN where empty).
+
+    Raises:
+        InputError: there is no manifest or it is not a CSV; a column or a picture is missing; an expression, an
+            alignment or a number is not one. The message names the file and the line.
+    """
+    path = folder / NAME
+    try:
+        # Everything as text first: a subject may be called "NA" (one of JAFFE's is) or "007".
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False)
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{path}: no such file; make the folder with: relgan prepare DATASET ROOT --out {folder}"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as CSV ({' '.join(str(error).split())})") from error
+    missing = [column for column in COLUMNS if column not in table]
+    if missing:
+        raise InputError(
+            f"{path}: line 1: missing columns {', '.join(missing)}; make it again with relgan prepare"
+        )
+
+    def refuse(bad: "pd.Series[bool]", what: str, remedy: str) -> None:
+        if bad.any():
+            index = int(np.flatnonzero(bad.to_numpy())[0])
+            value = table[what].iloc[index]
+            raise InputError(f"{path}: line {index + 2}: {what} {value!r} {remedy}")
+
+    known = ("", *CANONICAL)
+    refuse(~table["expression"].isin(known), "expression", f"is not one of {', '.join(CANONICAL)} (or empty)")
+    refuse(~table["align"].isin(ALIGNMENTS), "align", f"is not one of {', '.join(ALIGNMENTS)}")
+    refuse(table["path"].duplicated(), "path", "occurs twice")
+    refuse(
+        ~table["path"].map(lambda name: (folder / name).is_file()).astype(bool),
+        "path",
+        "is not there; prepare again",
+    )
+    for column in ("frame", "intensity", *_NUMBERS):
+        numbers = pd.to_numeric(table[column], errors="coerce")
+        refuse(numbers.isna() & (table[column] != ""), column, "is not a number")
+        if column == "frame":
+            refuse(numbers.notna() & (numbers % 1 != 0), column, "is not a whole number")
+        table[column] = numbers.astype("Int64" if column == "frame" else float)
+    for column in ("expression", "subject", "sequence", "view", "split"):
+        table[column] = table[column].astype(object).where(table[column] != "", None)
+    return table
+
+
+def load_prepared(folder: Path) -> tuple[list[Face], NDArray[np.uint8]]:
+    """The faces of a prepared folder and their pictures, in the manifest's order.
+
+    Returns:
+        faces: with ``path`` pointing at the aligned picture.
+        pictures: (N, size, size, 3) uint8 RGB; size is 112 unless prepared otherwise.
+
+    Raises:
+        InputError: as :func:`read_manifest`; or a picture is damaged or of another size than the first.
+    """
+    table = read_manifest(folder)
+    if table.empty:
+        raise InputError(f"{folder / NAME}: no faces; run relgan prepare again on pictures with faces")
+    faces = []
+    for row in table[list(FACE_COLUMNS)].itertuples(index=False):
+        values = row._asdict()
+        values["path"] = str(folder / values["path"])
+        values["frame"] = None if pd.isna(values["frame"]) else int(values["frame"])
+        values["intensity"] = None if pd.isna(values["intensity"]) else float(values["intensity"])
+        faces.append(Face(**values))
+    first = decode(read_bytes(faces[0].path), faces[0].path)
+    pictures = np.empty((len(faces), *first.shape), np.uint8)
+    for index, face in enumerate(faces):
+        picture = decode(read_bytes(face.path), face.path)
+        if picture.shape != first.shape or picture.shape[0] != picture.shape[1]:
+            size = f"{picture.shape[1]}x{picture.shape[0]}"
+            raise InputError(f"{face.path}: {size} pixels, the others are not; run relgan prepare again")
+        pictures[index] = picture
+    return faces, pictures
