@@ -1,0 +1,115 @@
+"""The networks against section 4.1: shapes, channels, initialisation."""
+
+import pytest
+import torch
+from torch import nn
+
+from relgan.errors import InputError
+from relgan.models import (
+    Baseline,
+    Classifier,
+    Decoder,
+    Discriminator,
+    ExpressionEncoder,
+    Generator,
+    GroupedBatchNorm2d,
+    IdentityEncoder,
+    initialise,
+    parameter_count,
+)
+
+
+def convolutions(module: nn.Module) -> list[tuple[int, int, int, int]]:
+    return [
+        (layer.in_channels, layer.out_channels, layer.kernel_size[0], layer.stride[0])
+        for layer in module.modules()
+        if isinstance(layer, nn.Conv2d)
+    ]
+
+
+def linears(module: nn.Module) -> list[tuple[int, int]]:
+    return [(layer.in_features, layer.out_features) for layer in module.modules() if isinstance(layer, nn.Linear)]
+
+
+def test_encoders_have_the_papers_blocks_and_code_lengths() -> None:
+    expected = [(3, 64, 3, 1), (64, 128, 3, 1), (128, 256, 3, 1), (256, 512, 3, 1), (512, 512, 3, 1)]
+    assert convolutions(ExpressionEncoder()) == convolutions(IdentityEncoder()) == expected
+    assert linears(ExpressionEncoder()) == [(512 * 3 * 3, 30)]
+    assert linears(IdentityEncoder()) == [(512 * 3 * 3, 50)]
+
+
+def test_decoder_has_the_papers_channels() -> None:
+    expected = [(512, 512, 3, 1), (512, 256, 3, 1), (256, 128, 3, 1), (128, 64, 3, 1), (64, 32, 3, 1), (32, 3, 3, 1)]
+    assert convolutions(Decoder()) == expected
+
+
+def test_discriminator_shares_four_blocks_and_a_layer_of_1024_and_branches_twice() -> None:
+    network = Discriminator(expressions=7, identities=94)
+    assert convolutions(network) == [(3, 16, 3, 1), (16, 32, 3, 1), (32, 64, 3, 1), (64, 128, 3, 1)]
+    assert linears(network.shared) == [(128 * 6 * 6, 1024)]
+    assert linears(network.expression_branch) == [(1024, 512), (512, 256), (256, 8)]
+    assert linears(network.identity_branch) == [(1024, 512), (512, 256), (256, 94)]
+
+
+@pytest.mark.parametrize("size", [32, 64, 96, 128])
+def test_any_multiple_of_32_works(size: int) -> None:
+    pictures = torch.randn(2, 3, size, size).clamp(-1, 1)
+    reenacted = Generator(size)(pictures, pictures.flip(0))
+    assert reenacted.picture.shape == (2, 3, size, size)
+    assert reenacted.expression_code.shape == (2, 30)
+    assert reenacted.identity_code.shape == (2, 50)
+    assert reenacted.picture.abs().max() <= 1
+    judgement = Discriminator(7, 5, size)(reenacted.picture)
+    assert judgement.expression.shape == (2, 8)
+    assert judgement.identity.shape == (2, 5)
+    assert Baseline(7, size)(pictures).shape == (2, 7)
+
+
+@pytest.mark.parametrize("size", [0, 16, 48, 100])
+def test_other_sizes_are_refused_with_the_remedy(size: int) -> None:
+    with pytest.raises(InputError, match="multiple of 32"):
+        Generator(size)
+
+
+def test_initialisation_is_dcgans_and_follows_the_seed() -> None:
+    first, second = Generator(32), Generator(32)
+    initialise(first, torch.Generator().manual_seed(3))
+    initialise(second, torch.Generator().manual_seed(3))
+    weight = first.decoder.blocks[0][1].weight
+    assert weight.std().item() == pytest.approx(0.02, rel=0.02)
+    assert weight.mean().item() == pytest.approx(0, abs=1e-3)
+    norm = first.expression_encoder.blocks[4][1]
+    assert norm.weight.mean().item() == pytest.approx(1, abs=0.01)
+    assert norm.weight.std().item() == pytest.approx(0.02, rel=0.2)
+    for a, b in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_grouped_batch_norm_keeps_statistics_of_each_part_apart() -> None:
+    torch.manual_seed(0)
+    parts = [torch.randn(4, 3, 5, 5), 7 + 3 * torch.randn(4, 3, 5, 5)]
+    grouped, plain = GroupedBatchNorm2d(3), nn.BatchNorm2d(3)
+    grouped.groups = 2
+    together = grouped(torch.cat(parts))
+    apart = torch.cat([plain(part) for part in parts])
+    assert torch.allclose(together, apart)
+    assert torch.allclose(grouped.running_mean, plain.running_mean)
+
+
+def test_classifier_takes_codes_of_thirty_numbers() -> None:
+    assert Classifier(7)(torch.randn(4, 30)).shape == (4, 7)
+
+
+def test_parameter_counts_are_those_in_the_docs() -> None:
+    counts = {
+        "ExpressionEncoder": parameter_count(ExpressionEncoder()),
+        "IdentityEncoder": parameter_count(IdentityEncoder()),
+        "Decoder": parameter_count(Decoder()),
+        "Generator": parameter_count(Generator()),
+        "Discriminator": parameter_count(Discriminator(7, 94)),
+        "Baseline": parameter_count(Baseline(7)),
+        "Classifier": parameter_count(Classifier(7)),
+    }
+    text = (__import__("pathlib").Path(__file__).parents[1] / "docs" / "networks.md").read_text(encoding="utf-8")
+    for name, count in counts.items():
+        assert f"| `{name}` | {count:,} |" in text, (name, f"{count:,}")
