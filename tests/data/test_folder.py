@@ -82,9 +82,9 @@ def test_a_manifest_may_point_into_an_archive_and_lists_what_is_absent_unlisted_
     assert len(reading.faces) == 2
     assert [skipped.reason for skipped in reading.skipped] == [
         "column 'colour' not used",
-        "listed in the manifest, but absent",
+        "listed, but absent",
         "second copy of a picture",
-        "not listed in the manifest",
+        "not listed",
     ]
 
 

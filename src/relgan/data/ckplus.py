@@ -11,6 +11,7 @@ from pathlib import Path
 
 from relgan.data.face import Face, read_bytes
 from relgan.data.reader import (
+    EARLIER_FRAME,
     NOT_A_PICTURE,
     TEN_FOLDS,
     Published,
@@ -89,7 +90,7 @@ def read(root: Path) -> Reading:
             if position < FRAMES:
                 faces.append(Face(path, expression, sequence[:4], sequence, position))
             else:
-                skipped.append(Skipped(path, "earlier frame of a labelled sequence"))
+                skipped.append(Skipped(path, EARLIER_FRAME))
     skipped += [
         Skipped(path, "label without pictures") for name, (_, path) in labels.items() if name not in takes
     ]

@@ -16,7 +16,8 @@ class Face:
     """One picture of one person.
 
     Attributes:
-        path: the picture; inside an archive it reads ``/data/jaffe.zip/jaffe/KA.AN1.39.jpg``.
+        path: the picture; inside an archive it reads ``/data/jaffe.zip/jaffe/KA.AN1.39.jpg``, in a video
+            ``clip.flv#at=0.5`` (see :mod:`relgan.data.embedded`).
         expression: a canonical expression, or None where the data set does not say.
         subject: the person (or, where people are unknown, None).
         sequence: the take the picture was cut from; pictures of one sequence look almost alike.
@@ -53,7 +54,9 @@ def walk(root: Path) -> Iterator[str]:
             with zipfile.ZipFile(root) as archive:
                 names = [info.filename for info in archive.infolist() if not info.is_dir()]
         except zipfile.BadZipFile as error:
-            raise InputError(f"{root}: not a readable zip archive ({error}); download or copy it again") from error
+            raise InputError(
+                f"{root}: not a readable zip archive ({error}); download or copy it again"
+            ) from error
         paths = [f"{root}/{name}" for name in names]
     elif root.is_dir():
         paths = [str(path) for path in root.rglob("*") if path.is_file()]
@@ -74,11 +77,17 @@ def relative(path: str, root: Path) -> str:
 
 
 def read_bytes(path: str) -> bytes:
-    """The bytes of a file or of a member of a zip archive.
+    """The bytes of a file, of a member of a zip archive, or (as PNG) of a picture embedded in either.
 
     Raises:
         InputError: there is no such file or member, or it cannot be read.
     """
+    if "#" in path:
+        from relgan.data.embedded import picture_in
+
+        embedded = picture_in(path)
+        if embedded is not None:
+            return embedded
     try:
         index = path.lower().find(".zip/")
         if index < 0 or not is_archive(Path(path[: index + 4])):

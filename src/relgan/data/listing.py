@@ -7,8 +7,8 @@ from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path, PurePath
 
-from relgan.data.face import Face, is_archive, read_bytes, walk
-from relgan.data.reader import SECOND_COPY, Reading, Skipped, refuse
+from relgan.data.face import Face, is_archive, walk
+from relgan.data.reader import ABSENT, SECOND_COPY, UNLISTED, Reading, Skipped, refuse, text_of
 from relgan.errors import InputError
 from relgan.expressions import SYNONYMS, canonical
 
@@ -61,7 +61,7 @@ def read_manifest(manifest: str, root: Path) -> Reading:
         if face.path in seen:
             skipped.append(Skipped(face.path, SECOND_COPY))
         elif face.path not in files:
-            skipped.append(Skipped(face.path, "listed in the manifest, but absent"))
+            skipped.append(Skipped(face.path, ABSENT))
         else:
             faces.append(face)
         seen.add(face.path)
@@ -72,7 +72,7 @@ def read_manifest(manifest: str, root: Path) -> Reading:
             else ""
         )
         refuse([f"{manifest} {wrong[0]}", *wrong[1:]], known + "correct these lines")
-    skipped += [Skipped(path, "not listed in the manifest") for path in sorted(below_root - seen)]
+    skipped += [Skipped(path, UNLISTED) for path in sorted(below_root - seen)]
     return Reading(faces, skipped)
 
 
@@ -83,10 +83,10 @@ def table_of(manifest: str) -> tuple[dict[str, str | None], list[tuple[int, dict
         InputError: not UTF-8, not CSV, or without a path or an expression column.
     """
     try:
-        reader = csv.DictReader(io.StringIO(read_bytes(manifest).decode("utf-8-sig"), newline=""))
+        reader = csv.DictReader(io.StringIO(text_of(manifest), newline=""))
         rows = [(reader.line_num, row) for row in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{manifest}: not readable as UTF-8 CSV ({error}); save it as one") from error
+    except csv.Error as error:
+        raise InputError(f"{manifest}: not readable as CSV ({error}); save it again") from error
     columns: dict[str, str | None] = {}
     for name in reader.fieldnames or []:
         word = name.strip().lower()

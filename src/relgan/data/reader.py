@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple, NoReturn
 
-from relgan.data.face import Face, walk
+from relgan.data.face import Face, read_bytes, relative, walk
 from relgan.errors import InputError
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
 NOT_A_PICTURE = "not a picture"
 SECOND_COPY = "second copy of a picture"
+EARLIER_FRAME = "earlier frame of a labelled sequence"
+ABSENT = "listed, but absent"
+UNLISTED = "not listed"
 
 
 class Skipped(NamedTuple):
@@ -131,6 +134,26 @@ def stem(path: str) -> str:
 def folders(below_root: str) -> list[str]:
     """The folder names of a path relative to the root, nearest to the file first."""
     return [part.strip() for part in reversed(below_root.split("/")[:-1])]
+
+
+def by_folder(pictures: Iterable[str], root: Path) -> dict[str, list[str]]:
+    """Pictures grouped by the folder they lie in, named relative to the root ("" is the root itself)."""
+    groups: dict[str, list[str]] = {}
+    for path in pictures:
+        groups.setdefault(relative(path, root).rpartition("/")[0], []).append(path)
+    return groups
+
+
+def text_of(path: str) -> str:
+    """The text of a file.
+
+    Raises:
+        InputError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        return read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text ({error}); save it as UTF-8") from error
 
 
 def refuse(wrong: Sequence[str], remedy: str) -> NoReturn:

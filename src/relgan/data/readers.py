@@ -6,15 +6,51 @@ from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
+from relgan.data.affectnet import AFFECTNET
+from relgan.data.bu3dfe import BU3DFE
+from relgan.data.bu4dfe import BU4DFE
 from relgan.data.ck48 import CK48
 from relgan.data.ckplus import CKPLUS
+from relgan.data.cremad import CREMAD
 from relgan.data.face import Face, relative
+from relgan.data.fer2013 import FER2013
+from relgan.data.ferplus import FERPLUS
 from relgan.data.folder import FOLDER
 from relgan.data.jaffe import JAFFE
+from relgan.data.kdef import KDEF
+from relgan.data.mmi import MMI
+from relgan.data.mug import MUG
+from relgan.data.oulu_casia import OULU_CASIA
+from relgan.data.rafd import RAFD
+from relgan.data.rafdb import RAFDB
 from relgan.data.reader import Reader, Reading, refuse
+from relgan.data.sfew import SFEW
+from relgan.data.synthetic import SYNTHETIC
 from relgan.errors import InputError
 
-READERS: dict[str, Reader] = {reader.name: reader for reader in (CKPLUS, CK48, JAFFE, FOLDER)}
+READERS: dict[str, Reader] = {
+    reader.name: reader
+    for reader in (
+        CKPLUS,
+        CK48,
+        OULU_CASIA,
+        BU3DFE,
+        BU4DFE,
+        SFEW,
+        JAFFE,
+        KDEF,
+        RAFD,
+        FER2013,
+        FERPLUS,
+        RAFDB,
+        AFFECTNET,
+        CREMAD,
+        MUG,
+        MMI,
+        FOLDER,
+        SYNTHETIC,
+    )
+}
 
 
 def reader_named(name: str) -> Reader:

@@ -1,0 +1,153 @@
+"""AffectNet, the manually annotated part: 287,651 training and 4,000 validation faces with eight expressions.
+
+Release of 2017: ``training.csv`` and ``validation.csv`` (columns subDirectory_filePath, ..., expression, ...;
+some copies of the latter without a first line) beside ``Manually_Annotated_Images/<folder>/<hash>.jpg``.
+Release of 2021: ``{train,val}_set/images/0.jpg`` and ``{train,val}_set/annotations/0_exp.npy``. Layouts and
+codes as read by several public parsers; Mollahosseini et al. 2017. The official test labels are not
+published: validation is the test.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+
+import numpy as np
+
+from relgan.data.face import Face, read_bytes, relative
+from relgan.data.reader import (
+    ABSENT,
+    UNLISTED,
+    Protocol,
+    Published,
+    Reader,
+    Reading,
+    Skipped,
+    folders,
+    pictures_in,
+    refuse,
+    stem,
+    text_of,
+)
+from relgan.errors import InputError
+
+CODES = {
+    0: "neutral",
+    1: "happiness",
+    2: "sadness",
+    3: "surprise",
+    4: "fear",
+    5: "disgust",
+    6: "anger",
+    7: "contempt",
+}
+WITHOUT = {8: "no expression (none)", 9: "uncertain expression", 10: "not a face"}
+COLUMNS = (
+    "subDirectory_filePath",
+    "face_x",
+    "face_y",
+    "face_width",
+    "face_height",
+    "facial_landmarks",
+    "expression",
+    "valence",
+    "arousal",
+)
+TABLES = {"training.csv": "train", "validation.csv": "validation"}
+SETS = {"train_set": "train", "val_set": "validation"}
+
+
+def read(root: Path) -> Reading:
+    """Faces of either release; codes 8 to 10 are left out.
+
+    Raises:
+        InputError: no annotations, or a code we do not know.
+    """
+    pictures, others = pictures_in(root)
+    files = [skip.path for skip in others]
+    tables = [path for path in files if PurePath(path).name.lower() in TABLES]
+    arrays = [path for path in files if path.lower().endswith("_exp.npy")]
+    if not tables and not arrays and pictures:
+        raise InputError(f"{root}: no training.csv, validation.csv or *_exp.npy; expected {AFFECTNET.layout}")
+    labels = table_labels(tables) if tables else array_labels(arrays, root)
+    index = {key_of(path, root): path for path in pictures}
+    used = {*tables} if tables else {*arrays}
+    skipped = [skip for skip in others if skip.path not in used and not skip.path.lower().endswith(".npy")]
+    faces: list[Face] = []
+    wrong: list[str] = []
+    seen: set[str] = set()
+    for source, key, code, split in labels:
+        picture = index.get(key)
+        number = int(float(code)) if code.replace(".", "", 1).isdecimal() else -1
+        seen.add(key)
+        if number in WITHOUT:
+            skipped.append(Skipped(picture or key, WITHOUT[number]))
+        elif number not in CODES:
+            wrong.append(f"{source}: expression {code[:20]!r} of {key}")
+        elif picture is None:
+            skipped.append(Skipped(key, ABSENT))
+        else:
+            faces.append(Face(picture, CODES[number], split=split))
+    if wrong:
+        refuse(wrong, "AffectNet codes are 0 to 10; take the annotations of the distribution")
+    skipped += [Skipped(path, UNLISTED) for key, path in index.items() if key not in seen]
+    return Reading(faces, skipped)
+
+
+def key_of(path: str, root: Path) -> str:
+    """What names a picture in both releases: set and number, or folder and file name."""
+    above = folders(relative(path, root))
+    part = next((name.lower() for name in above if name.lower() in SETS), None)
+    return f"{part}/{stem(path)}" if part else f"{above[0] if above else ''}/{PurePath(path).name}"
+
+
+def table_labels(tables: list[str]) -> Iterator[tuple[str, str, str, str]]:
+    """Table, picture, code and split of every line of the tables of 2017."""
+    for table in tables:
+        text = text_of(table)
+        names = None if text.startswith(COLUMNS[0]) else COLUMNS
+        for line in csv.DictReader(io.StringIO(text, newline=""), fieldnames=names):
+            split = TABLES[PurePath(table).name.lower()]
+            yield table, line.get(COLUMNS[0]) or "", line.get("expression") or "", split
+
+
+def array_labels(arrays: list[str], root: Path) -> Iterator[tuple[str, str, str, str]]:
+    """File, picture, code and split of every annotation of 2021.
+
+    Raises:
+        InputError: an annotation is no NumPy array of one value, or lies in no train_set or val_set.
+    """
+    for path in arrays:
+        part = next((name.lower() for name in folders(relative(path, root)) if name.lower() in SETS), None)
+        if part is None:
+            raise InputError(f"{path}: not below train_set or val_set; keep the folders of the distribution")
+        try:
+            code = str(np.load(io.BytesIO(read_bytes(path))).item())
+        except ValueError as error:
+            raise InputError(f"{path}: not an annotation of one value ({error}); unpack it again") from error
+        yield path, f"{part}/{stem(path)[: -len('_exp')]}", code, SETS[part]
+
+
+AFFECTNET = Reader(
+    name="affectnet",
+    title="AffectNet (manually annotated)",
+    read=read,
+    layout="{training,validation}.csv, Manually_Annotated_Images/; or {train,val}_set/{images,annotations}",
+    protocol=Protocol("split", "trained on train, tested on validation (test labels are not published)"),
+    citation="Mollahosseini, Hasani, Mahoor: AffectNet, IEEE Transactions on Affective Computing 2017",
+    published=Published(
+        source="Mollahosseini et al. 2017, eight expressions; the release of 2021 has 3,999 validation faces",
+        faces=291_651,
+        expressions={
+            "anger": 25_382,
+            "contempt": 4250,
+            "disgust": 4303,
+            "fear": 6878,
+            "happiness": 134_915,
+            "neutral": 75_374,
+            "sadness": 25_959,
+            "surprise": 14_590,
+        },
+        splits={"train": 287_651, "validation": 4000},
+    ),
+)
