@@ -1,0 +1,292 @@
+"""Expressions as FACS action units: which units, how strong on each side, and how they rise and fall.
+
+The combinations follow EMFACS with the variants people show. An expression knows nothing of the person: `shape_weights`
+turns any units into shape weights for any ancestry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from relgan.synthesis.head import ANCESTRIES, Head
+
+Array = npt.NDArray[np.float32]
+
+# Action unit -> shapes and weights. {S}/{s} stand for the side; "mh:" shapes exist per ancestry and are halved by side.
+UNIT_SHAPES: dict[int, tuple[tuple[str, float], ...]] = {
+    1: (("browInnerUp", 1.9),),
+    2: (("browOuterUp{S}", 1.7),),
+    4: (("browDown{S}", 1.6), ("mh:eyebrows-{s}-down", 0.5)),
+    5: (("eyeWide{S}", 0.95),),
+    6: (("cheekSquint{S}", 1.3), ("eyeSquint{S}", 0.35)),
+    7: (("eyeSquint{S}", 0.85), ("cheekSquint{S}", 0.25)),
+    9: (
+        ("noseSneer{S}", 1.8),
+        ("mh:nose-{s}-elevation", 0.8),
+        ("browDown{S}", 0.4),
+        ("mouthUpperUp{S}", 0.3),
+    ),
+    10: (("mouthUpperUp{S}", 0.9), ("mh:mouth-elevation", 0.45)),
+    12: (("mouthSmile{S}", 0.80), ("mh:mouth-corner-puller", 0.45)),
+    13: (("mh:mouth-upward-retraction", 0.75),),
+    14: (("mouthDimple{S}", 1.3), ("mouthPress{S}", 0.35), ("mouthSmile{S}", 0.15)),
+    15: (("mouthFrown{S}", 1.3), ("mh:mouth-depression", 0.5)),
+    16: (("mouthLowerDown{S}", 1.1),),
+    17: (("mouthShrugLower", 1.3), ("mouthShrugUpper", 0.3)),
+    18: (("mouthPucker", 0.8),),
+    20: (("mouthStretch{S}", 1.3), ("mh:mouth-retraction", 0.35)),
+    23: (("mouthPress{S}", 0.6), ("mouthRollLower", 0.5), ("mouthRollUpper", 0.35), ("mouthPucker", 0.12)),
+    25: (("mouthLowerDown{S}", 0.55), ("mouthUpperUp{S}", 0.45), ("jawOpen", 0.05)),
+    26: (("jawOpen", 0.42),),
+    27: (("jawOpen", 0.95), ("mouthFunnel", 0.12)),
+    30: (("mouth{S}", 0.8),),
+    38: (("mh:nose-{s}-dilatation", 1.0),),
+    43: (("eyeBlink{S}", 1.0),),
+}
+UNITS: tuple[int, ...] = tuple(sorted(UNIT_SHAPES))
+UNIT_INDEX: dict[int, int] = {unit: index for index, unit in enumerate(UNITS)}
+LEFT, RIGHT = 0, 1
+# No shape is driven beyond this.
+LIMITS = {
+    "eyeSquint": 0.95,
+    "eyeWide": 1.05,
+    "eyeBlink": 1.0,
+    "cheekSquint": 1.5,
+    "browDown": 2.1,
+    "noseSneer": 2.0,
+}
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One unit's part in a variant: how often it is shown, its mean strength and the spread of that."""
+
+    unit: int
+    probability: float
+    mean: float
+    spread: float
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way of showing an expression; one_sided lists the units shown on one side alone."""
+
+    share: float
+    units: tuple[Unit, ...]
+    one_sided: tuple[int, ...] = ()
+
+
+VARIANTS: dict[str, tuple[Variant, ...]] = {
+    "neutral": (Variant(1, ()),),
+    "anger": (
+        Variant(
+            0.55,  # lips tight
+            (Unit(4, 1, 1.05, 0.12), Unit(7, 1, 0.75, 0.15), Unit(5, 0.4, 0.4, 0.15), Unit(23, 1, 0.95, 0.15),
+             Unit(17, 0.6, 0.6, 0.2), Unit(38, 0.5, 0.7, 0.2)),
+        ),
+        Variant(
+            0.3,  # teeth bared
+            (Unit(4, 1, 1.05, 0.12), Unit(7, 1, 0.7, 0.15), Unit(9, 0.5, 0.35, 0.1), Unit(10, 1, 0.55, 0.15),
+             Unit(16, 1, 0.6, 0.2), Unit(25, 1, 0.6, 0.2), Unit(26, 0.5, 0.3, 0.15), Unit(20, 0.4, 0.3, 0.1)),
+        ),
+        Variant(0.15, (Unit(4, 1, 1.1, 0.12), Unit(5, 1, 0.65, 0.15), Unit(7, 0.6, 0.4, 0.1), Unit(23, 0.7, 0.6, 0.2))),
+    ),
+    "contempt": (
+        Variant(0.55, (Unit(14, 1, 1.1, 0.15), Unit(12, 1, 0.45, 0.12), Unit(30, 0.5, 0.35, 0.1)), (12, 14, 30)),
+        Variant(
+            0.25,  # the lip lifted on one side
+            (Unit(14, 1, 0.8, 0.15), Unit(10, 1, 0.6, 0.15), Unit(9, 0.4, 0.3, 0.1), Unit(12, 0.6, 0.35, 0.1)),
+            (9, 10, 12, 14),
+        ),
+        Variant(
+            0.2,  # with lowered lids and a raised chin
+            (Unit(14, 1, 1.15, 0.15), Unit(12, 0.5, 0.4, 0.1), Unit(17, 1, 0.45, 0.15), Unit(43, 0.6, 0.22, 0.06),
+             Unit(2, 0.4, 0.5, 0.15)),
+            (2, 12, 14),
+        ),
+    ),
+    "disgust": (
+        Variant(
+            0.5,
+            (Unit(9, 1, 1.0, 0.12), Unit(4, 0.7, 0.5, 0.15), Unit(7, 0.8, 0.6, 0.15), Unit(6, 0.4, 0.5, 0.15),
+             Unit(17, 0.6, 0.6, 0.2), Unit(15, 0.4, 0.4, 0.15), Unit(10, 0.4, 0.4, 0.1)),
+        ),
+        Variant(
+            0.5,  # mouth open
+            (Unit(9, 1, 0.8, 0.15), Unit(10, 1, 0.75, 0.15), Unit(4, 0.5, 0.4, 0.15), Unit(7, 0.7, 0.5, 0.15),
+             Unit(16, 0.6, 0.5, 0.15), Unit(25, 1, 0.5, 0.15), Unit(26, 0.5, 0.35, 0.15), Unit(15, 0.3, 0.3, 0.1)),
+        ),
+    ),
+    "fear": (
+        Variant(
+            0.55,  # jaw dropped
+            (Unit(1, 1, 1.0, 0.12), Unit(2, 0.8, 0.55, 0.15), Unit(4, 0.9, 0.6, 0.15), Unit(5, 1, 0.9, 0.12),
+             Unit(20, 1, 0.9, 0.2), Unit(25, 1, 0.7, 0.2), Unit(26, 1, 0.65, 0.2)),
+        ),
+        Variant(
+            0.45,
+            (Unit(1, 1, 1.0, 0.12), Unit(2, 0.8, 0.5, 0.15), Unit(4, 0.9, 0.65, 0.15), Unit(5, 1, 0.9, 0.12),
+             Unit(7, 0.4, 0.3, 0.1), Unit(20, 1, 1.0, 0.2), Unit(25, 0.7, 0.5, 0.2), Unit(16, 0.4, 0.4, 0.15)),
+        ),
+    ),
+    "happiness": (
+        Variant(0.35, (Unit(6, 0.9, 0.8, 0.2), Unit(12, 1, 1.1, 0.15))),
+        Variant(
+            0.4,
+            (Unit(6, 1, 0.9, 0.2), Unit(12, 1, 1.05, 0.15), Unit(13, 1, 0.85, 0.15), Unit(25, 1, 0.6, 0.15)),
+        ),
+        Variant(
+            0.25,  # laughing
+            (Unit(6, 1, 1.0, 0.15), Unit(12, 1, 1.0, 0.12), Unit(13, 1, 0.9, 0.15), Unit(25, 1, 0.7, 0.15),
+             Unit(26, 1, 0.7, 0.25), Unit(7, 0.3, 0.3, 0.1)),
+        ),
+    ),
+    "sadness": (
+        Variant(
+            0.6,
+            (Unit(1, 1, 1.0, 0.12), Unit(4, 0.9, 0.6, 0.15), Unit(15, 1, 0.95, 0.15), Unit(17, 0.7, 0.6, 0.2),
+             Unit(43, 0.5, 0.2, 0.06)),
+        ),
+        Variant(
+            0.25,
+            (Unit(1, 1, 1.05, 0.12), Unit(4, 0.6, 0.5, 0.15), Unit(15, 1, 0.65, 0.15), Unit(43, 0.9, 0.32, 0.07)),
+        ),
+        Variant(
+            0.15,  # close to tears
+            (Unit(1, 1, 0.9, 0.12), Unit(4, 1, 0.7, 0.15), Unit(6, 0.8, 0.4, 0.1), Unit(15, 1, 0.8, 0.15),
+             Unit(17, 1, 0.85, 0.15), Unit(20, 0.6, 0.4, 0.1), Unit(7, 0.6, 0.35, 0.1)),
+        ),
+    ),
+    "surprise": (
+        Variant(
+            0.65,
+            (Unit(1, 1, 1.0, 0.12), Unit(2, 1, 1.05, 0.12), Unit(5, 0.95, 0.85, 0.15), Unit(27, 1, 0.7, 0.18),
+             Unit(25, 1, 0.3, 0.1)),
+        ),
+        Variant(
+            0.35,
+            (Unit(1, 1, 1.0, 0.12), Unit(2, 1, 1.05, 0.12), Unit(5, 0.9, 0.8, 0.15), Unit(26, 1, 0.85, 0.2),
+             Unit(25, 1, 0.4, 0.1)),
+        ),
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Take:
+    """One performance of an expression: its units at the apex (A, 2), and when each unit (A,) rises and falls."""
+
+    expression: str
+    apex: Array
+    onset: Array
+    peak: Array
+    offset: Array
+
+    def at(self, time: float) -> Array:
+        """The units (A, 2) at a time between 0 (before the onset) and 1 (after the offset)."""
+        rise = _ease((time - self.onset) / (self.peak - self.onset))
+        fall = _ease((time - self.offset) / (1.05 - self.offset))
+        units: Array = (self.apex * (rise * (1 - 0.92 * fall))[:, None]).astype(np.float32)
+        return units
+
+
+def _ease(t: Array) -> Array:
+    t = np.clip(t, 0, 1)
+    eased: Array = t * t * (3 - 2 * t)
+    return eased
+
+
+def intensity_at(time: float) -> float:
+    """The take's mean course, 0 to 1: the same for every person, so frames of equal number match."""
+    middle = Take(
+        "neutral", np.ones((1, 2), np.float32), *(np.full(1, v, np.float32) for v in (0.04, 0.44, 0.62))
+    )
+    return float(middle.at(time)[0, 0])
+
+
+def frame_times(frames: int) -> list[float]:
+    """When the frames of a take are shown: evenly through onset, apex and offset; a single frame is the apex."""
+    return [0.5] if frames == 1 else [(k + 1) / (frames + 1) for k in range(frames)]
+
+
+def draw_take(expression: str, rng: np.random.Generator) -> Take:
+    """Draw a variant, its units' strengths, a little asymmetry and each unit's own timing."""
+    apex = np.zeros((len(UNITS), 2), np.float32)
+    variants = VARIANTS[expression]
+    shares = np.array([variant.share for variant in variants])
+    variant = variants[int(rng.choice(len(variants), p=shares / shares.sum()))]
+    scale = rng.uniform(0.85, 1.15)
+    asymmetry = 0.06 if rng.random() < 0.8 else 0.16
+    side = int(rng.integers(2))
+    other_side = rng.uniform(0, 0.12)
+    for unit in UNITS:  # what a face at rest does anyway
+        if unit not in (9, 26, 27, 30, 43) and rng.random() < 0.08:
+            apex[UNIT_INDEX[unit]] = 0.12 * rng.random()
+    for part in variant.units:
+        strength = min(1.3, max(0.0, (part.mean + part.spread * rng.normal()) * scale))
+        sides = strength * (1 + asymmetry * rng.normal(size=2))
+        if part.unit in variant.one_sided:
+            sides = np.where(np.arange(2) == side, strength, strength * other_side)
+        if rng.random() < part.probability:
+            apex[UNIT_INDEX[part.unit]] = np.maximum(apex[UNIT_INDEX[part.unit]], sides)
+    jitter = rng.uniform(-0.03, 0.03, size=(3, len(UNITS))).astype(np.float32)
+    return Take(expression, np.clip(apex, 0, 1.35), 0.04 + jitter[0], 0.44 + jitter[1], 0.62 + jitter[2])
+
+
+@lru_cache(maxsize=4)
+def _unit_matrix(head: Head) -> Tensor:
+    """(ancestries, A * 2, K): each unit and side to shape weights."""
+    matrix = torch.zeros(len(ANCESTRIES), len(UNITS) * 2, len(head.names))
+    for unit, parts in UNIT_SHAPES.items():
+        for name, weight in parts:
+            for side, (word, half) in enumerate((("Left", "left"), ("Right", "right"))):
+                row = UNIT_INDEX[unit] * 2 + side
+                if name.startswith("mh:"):
+                    shape = name[3:].replace("{s}", half)
+                    shape = shape if "{s}" in name else f"{shape}/{half}"
+                    for index, ancestry in enumerate(ANCESTRIES):
+                        matrix[index, row, head.names[f"{ancestry}/{shape}"]] += weight
+                elif "{S}" in name:
+                    matrix[:, row, head.names[name.replace("{S}", word)]] += weight
+                else:
+                    matrix[:, row, head.names[name]] += weight / 2
+    return matrix.to(head.device)
+
+
+def shape_weights(head: Head, units: Tensor, ancestry: Tensor) -> Tensor:
+    """Action units (B, A, 2) and ancestry shares (B, 3) to shape weights (B, K), kept within what a mouth can do."""
+    share = ancestry / ancestry.sum(1, keepdim=True)
+    weights = torch.einsum("ba,rak,br->bk", units.flatten(1), _unit_matrix(head), share)
+    grin = units[:, UNIT_INDEX[13]].clamp(0, 1)
+    for side, word in enumerate(("Left", "Right")):
+        # What lifts the upper lip must not add up, or the gums come through it.
+        lift, smile = head.names[f"mouthUpperUp{word}"], head.names[f"mouthSmile{word}"]
+        weights[:, smile] *= 1 - 0.45 * grin[:, side]
+        weights[:, lift] *= 1 - 0.9 * grin[:, side]
+        allowed = (1.05 - 0.5 * weights[:, smile]).clamp(min=0.15)
+        weights[:, lift] = torch.minimum(weights[:, lift], allowed)
+        for name in ANCESTRIES:
+            weights[:, head.names[f"{name}/mouth-corner-puller/{word.lower()}"]] *= 1 - 0.8 * grin[:, side]
+            weights[:, head.names[f"{name}/mouth-elevation/{word.lower()}"]] *= 1 - 0.7 * grin[:, side]
+        for prefix, limit in LIMITS.items():
+            weights[:, head.names[prefix + word]] = weights[:, head.names[prefix + word]].clamp(max=limit)
+    weights[:, head.names["jawOpen"]] = weights[:, head.names["jawOpen"]].clamp(max=1.05)
+    return weights
+
+
+def mean_strength(take: Take) -> float:
+    """The take's strength at its apex: the mean of the units that carry it, about 1."""
+    carried = take.apex.max(1)
+    return float(carried[carried > 0.3].mean()) if (carried > 0.3).any() else 0.0
+
+
+def unit_columns() -> Sequence[str]:
+    """Names of the manifest's action unit columns: left and right of the subject."""
+    return [f"au{unit:02d}_{side}" for unit in UNITS for side in ("left", "right")]

@@ -1,0 +1,440 @@
+"""`synthesize`: a folder of labelled, aligned synthetic faces with a manifest; resumable, the same for any workers.
+
+``out/faces/*.png`` are the pictures, ``out/manifest.csv`` says what they show, ``out/synthesis.json`` with which settings
+they were made. While work goes on, ``out/.journal.jsonl`` holds the finished sittings.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from relgan.data.manifest import COLUMNS, POINTS, write_table
+from relgan.errors import InputError
+from relgan.expressions import CANONICAL, canonical
+from relgan.synthesis.expressions import Take, draw_take, frame_times, intensity_at, unit_columns
+from relgan.synthesis.head import import_anny, load_head
+from relgan.synthesis.people import draw_person
+from relgan.synthesis.render import Model, Rendered, Studio
+from relgan.synthesis.sittings import Shot, Sitting, draw_shot, draw_sitting
+
+FORMAT = 1
+MANIFEST = "manifest.csv"
+SUMMARY = "synthesis.json"
+JOURNAL = ".journal.jsonl"
+EXTRA_COLUMNS = ("sitting", "take", "seed", "yaw", "pitch", "roll", "female", "years", *unit_columns())
+CPU_BATCH, GPU_BATCH = 4, 64
+DAMPING, TRIES = 0.82, 4  # a picture with a leak is taken again with weaker units
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the pictures depend on; a folder is finished or resumed only with the same."""
+
+    people: int
+    expressions: tuple[str, ...]
+    frames: int
+    size: int
+    yaw: float
+    seed: int
+    sittings: int
+    takes: int
+    format: int = FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class Synthesized:
+    """faces written; rejected: pictures taken again because parts poked through; leaking: those that still do."""
+
+    faces: int
+    rejected: int
+    leaking: int
+    seconds: float
+    folder: Path
+
+
+def synthesize(
+    people: int,
+    out: Path | str,
+    *,
+    expressions: Sequence[str] | None = None,
+    frames: int = 3,
+    size: int = 112,
+    yaw: float = 20.0,
+    seed: int = 0,
+    sittings: int = 1,
+    takes: int = 8,
+    workers: int = 1,
+    device: str = "cpu",
+    progress: bool = True,
+) -> Synthesized:
+    """Writes people x sittings x expressions x frames pictures; the result does not depend on `workers`.
+
+    A call that was killed goes on where it was; a finished folder returns at once.
+
+    Args:
+        people: how many; person k of a seed is the same however many are drawn.
+        out: the folder to fill.
+        expressions: canonical expressions, all eight where not given.
+        frames: pictures of each performance, from onset over apex to offset; one is the apex.
+        size: side of the pictures, pixels.
+        yaw: the largest turn of the head between sittings, degrees.
+        seed: of everything drawn.
+        sittings: how often each person is photographed, in another pose and light each time.
+        takes: performances of each expression; each is given by many people, unit by unit the same, so that the truth
+            of a pair exists exactly where the column `take` agrees.
+        workers: processes, one CPU core each. With more than one, a script needs ``if __name__ == "__main__":``.
+        device: torch device.
+        progress: show a progress bar on standard error.
+
+    Raises:
+        InputError: anny is missing, an option is out of range, or `out` cannot be written or holds something else.
+    """
+    started = time.perf_counter()
+    out = Path(out)
+    settings = _checked(people, expressions, frames, size, yaw, seed, sittings, takes)
+    import_anny()
+    try:
+        done = _open(out, settings)
+        if done is None:
+            _run(out, settings, workers, device, progress)
+            done = _finish(out, settings)
+    except BrokenProcessPool as error:
+        raise InputError(
+            f"{out}: a worker process died, perhaps for want of memory; run the same command with fewer workers"
+        ) from error
+    except OSError as error:
+        raise InputError(
+            f"{out}: cannot be written ({error.strerror or error}); choose another folder"
+        ) from error
+    return Synthesized(done["faces"], done["rejected"], done["leaking"], time.perf_counter() - started, out)
+
+
+def _checked(
+    people: int, expressions: Sequence[str] | None, frames: int, size: int, yaw: float, seed: int, sittings: int,
+    takes: int,
+) -> Settings:  # fmt: skip
+    names: list[str] = []
+    for word in expressions if expressions is not None else CANONICAL:
+        name = canonical(word)
+        if name is None:
+            raise InputError(f"--expressions {word}: unknown; choose from {' '.join(CANONICAL)}")
+        names.append(name)
+    for option, value, low, high in (
+        ("people", people, 1, 99_999),
+        ("frames", frames, 1, 999),
+        ("size", size, 32, 1024),
+        ("yaw", yaw, 0, 30),
+        ("seed", seed, 0, 2**31 - 1),
+        ("sittings", sittings, 1, 999),
+        ("takes", takes, 1, 9999),
+    ):
+        if not low <= value <= high:
+            raise InputError(f"--{option} {value}: must lie between {low} and {high}")
+    if not names:
+        raise InputError(f"--expressions: none given; choose from {' '.join(CANONICAL)}")
+    ordered = tuple(name for name in CANONICAL if name in names)
+    return Settings(people, ordered, frames, size, float(yaw), seed, sittings, takes)
+
+
+# ---- one sitting of one person ----
+
+
+class Photographer:
+    """Takes the pictures of sittings: one per process."""
+
+    def __init__(self, out: Path, settings: Settings, device: str) -> None:
+        self.out, self.settings = out, settings
+        self.studio = Studio(settings.size, device)
+        self.batch = CPU_BATCH if device == "cpu" else GPU_BATCH
+        self._model: tuple[int, Model] | None = None
+        self._takes: dict[tuple[str, int], Take] = {}
+
+    def photograph(self, person: int, sitting: int) -> tuple[list[Row], int]:
+        """The pictures of one sitting, written; their manifest rows, and how many had to be taken again."""
+        settings = self.settings
+        model = self._person(person)
+        scene = draw_sitting(settings.seed, person, sitting, settings.yaw)
+        pictures = self._planned(person, sitting, scene)
+        rows: list[Row] = []
+        rejected = 0
+        for start in range(0, len(pictures), self.batch):
+            some = pictures[start : start + self.batch]
+            units = torch.from_numpy(np.stack([picture.units for picture in some]))
+            rendered, units, again = self._take(model, units, [picture.shot for picture in some])
+            rejected += again
+            for k, picture in enumerate(some):
+                path = f"faces/{picture.name}.png"
+                Image.fromarray(rendered.pictures[k].cpu().numpy()).save(self.out / path, compress_level=4)
+                rows.append(self._row(model, picture, path, units[k], rendered, k))
+        return rows, rejected
+
+    def _person(self, person: int) -> Model:
+        if self._model is None or self._model[0] != person:
+            self._model = (
+                person,
+                self.studio.model(draw_person(self.studio.head, self.settings.seed, person)),
+            )
+        return self._model[1]
+
+    def _planned(self, person: int, sitting: int, scene: Sitting) -> list[_Picture]:
+        settings, planned = self.settings, []
+        for expression in settings.expressions:
+            code = CANONICAL.index(expression)
+            chooser = np.random.default_rng([settings.seed, 4, person, sitting, code])
+            number = int(chooser.integers(settings.takes))
+            take = self._takes.setdefault(
+                (expression, number),
+                draw_take(expression, np.random.default_rng([settings.seed, 3, code, number])),
+            )
+            for frame, moment in enumerate(frame_times(settings.frames)):
+                rng = np.random.default_rng([settings.seed, 5, person, sitting, code, frame])
+                sequence = f"P{person:05d}-s{sitting}-{expression}"
+                planned.append(
+                    _Picture(
+                        name=f"{sequence}-{frame:02d}",
+                        expression=expression,
+                        sequence=sequence,
+                        sitting=sitting,
+                        take=number,
+                        frame=frame,
+                        intensity=intensity_at(moment) if expression != "neutral" else 0.0,
+                        units=take.at(moment),
+                        shot=draw_shot(scene, rng),
+                    )
+                )
+        return planned
+
+    def _take(
+        self, model: Model, units: torch.Tensor, shots: list[Shot]
+    ) -> tuple[Rendered, torch.Tensor, int]:
+        """Render; take those with a leak again with weaker units."""
+        result = self.studio.render([model] * len(shots), units, shots)
+        again = 0
+        for _ in range(TRIES):
+            bad = result.leaks.nonzero()[:, 0].tolist()
+            if not bad:
+                break
+            again += len(bad)
+            units = units.clone()
+            units[bad] *= DAMPING
+            repeated = self.studio.render([model] * len(bad), units[bad], [shots[k] for k in bad])
+            for name in ("pictures", "landmarks", "leaks"):
+                getattr(result, name)[bad] = getattr(repeated, name)
+        return result, units, again
+
+    def _row(
+        self, model: Model, picture: _Picture, path: str, units: torch.Tensor, rendered: Rendered, k: int
+    ) -> Row:
+        settings, person, shot = self.settings, model.person, picture.shot
+        points = rendered.landmarks[k].tolist()
+        row: Row = {
+            "path": path,
+            "expression": picture.expression,
+            "subject": person.name,
+            "sequence": picture.sequence,
+            "frame": picture.frame,
+            "intensity": round(picture.intensity, 3),
+            "view": "frontal" if abs(shot.yaw) < 10 else ("right" if shot.yaw > 0 else "left"),
+            "split": "",
+            "source": "synthetic",
+            "align": "similarity",
+            "detection": 1,
+            "faces_found": 1,
+            "width": settings.size,
+            "height": settings.size,
+            **dict(zip("xywh", (0, 0, settings.size, settings.size), strict=True)),
+            "sitting": picture.sitting,
+            "take": picture.take,
+            "seed": settings.seed,
+            "yaw": round(shot.yaw, 2),
+            "pitch": round(shot.pitch, 2),
+            "roll": round(shot.roll, 2),
+            "female": int(person.female),
+            "years": round(person.years),
+        }
+        for point, (x, y) in zip(POINTS, points, strict=True):
+            row[f"{point}_x"], row[f"{point}_y"] = round(x, 2), round(y, 2)
+        row |= {
+            name: f"{value:.3g}" for name, value in zip(unit_columns(), units.flatten().tolist(), strict=True)
+        }
+        row["leaking"] = bool(rendered.leaks[k])
+        return row
+
+
+@dataclass(frozen=True)
+class _Picture:
+    name: str
+    expression: str
+    sequence: str
+    sitting: int
+    take: int
+    frame: int
+    intensity: float
+    units: np.ndarray[Any, np.dtype[np.float32]]
+    shot: Shot
+
+
+# ---- the folder: journal, workers, manifest ----
+
+
+def _open(out: Path, settings: Settings) -> Row | None:
+    """Makes the folder; the summary of a run that is complete already, or None.
+
+    Raises:
+        InputError: the folder holds pictures made with other settings, or files of somebody else.
+    """
+    (out / "faces").mkdir(parents=True, exist_ok=True)
+    summary, journal = out / SUMMARY, out / JOURNAL
+    if summary.exists():
+        done: Row = json.loads(summary.read_text(encoding="utf-8"))
+        _same(out, done["settings"], settings)
+        return done
+    if not journal.exists() and (any((out / "faces").iterdir()) or (out / MANIFEST).exists()):
+        raise InputError(f"{out}: holds faces/ or {MANIFEST} of something else; choose an empty folder")
+    return None
+
+
+def _same(out: Path, found: Row, settings: Settings) -> None:
+    for name, wanted in json.loads(json.dumps(asdict(settings))).items():
+        if found.get(name) != wanted:
+            raise InputError(
+                f"{out}: was made with {name}={found.get(name)}, now asked for {name}={wanted}; "
+                "choose another folder or delete this one"
+            )
+
+
+def _resume(out: Path, settings: Settings) -> int:
+    """Starts the journal, or cuts off a line that a kill left torn; how many sittings are done."""
+    journal, whole, count = out / JOURNAL, 0, -1
+    if journal.exists():
+        with journal.open("rb") as lines:
+            for line in lines:
+                if not line.endswith(b"\n"):
+                    break
+                if count < 0:
+                    _same(out, json.loads(line), settings)
+                whole, count = whole + len(line), count + 1
+        os.truncate(journal, whole)
+    if count < 0:
+        journal.write_text(json.dumps(asdict(settings)) + "\n", encoding="utf-8")
+    return max(count, 0)
+
+
+def _run(out: Path, settings: Settings, workers: int, device: str, progress: bool) -> None:
+    todo = [(person, sitting) for person in range(settings.people) for sitting in range(settings.sittings)]
+    finished = _resume(out, settings)
+    each = len(settings.expressions) * settings.frames
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )  # fmt: skip
+    begun = time.perf_counter()
+    load_head(device)  # bake it once, before workers would all do so
+    with (
+        (out / JOURNAL).open("a", encoding="utf-8") as journal,
+        Progress(*columns, console=Console(stderr=True), disable=not progress) as bar,
+    ):
+        task = bar.add_task("faces", total=len(todo) * each, completed=finished * each, rate="")
+        todo = todo[finished:]
+        alone = workers <= 1 or len(todo) < 2
+        results = (
+            _serial(todo, out, settings, device) if alone else _parallel(todo, out, settings, device, workers)
+        )
+        for count, (rows, rejected) in enumerate(results, 1):
+            journal.write(json.dumps({"rows": rows, "rejected": rejected}) + "\n")
+            journal.flush()
+            rate = f"{count * each / (time.perf_counter() - begun):.0f} faces/s"
+            bar.update(task, advance=each, rate=rate)
+
+
+def _finish(out: Path, settings: Settings) -> Row:
+    """Manifest and summary from the journal, which goes."""
+    counts = {"faces": 0, "rejected": 0, "leaking": 0}
+
+    def rows() -> Iterator[Row]:
+        with (out / JOURNAL).open(encoding="utf-8") as lines:
+            next(lines)
+            for line in lines:
+                sitting = json.loads(line)
+                counts["rejected"] += sitting["rejected"]
+                for row in sitting["rows"]:
+                    counts["leaking"] += row.pop("leaking")
+                    yield row
+
+    counts["faces"] = write_table(out / MANIFEST, (*COLUMNS, *EXTRA_COLUMNS), rows())
+    done: Row = {"settings": asdict(settings), **counts}
+    beside = out / f".{SUMMARY}.part"
+    beside.write_text(json.dumps(done, indent=1), encoding="utf-8")
+    beside.replace(out / SUMMARY)
+    (out / JOURNAL).unlink()
+    return done
+
+
+Sittings = list[tuple[int, int]]
+_worker: dict[str, Photographer] = {}
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums are the same bits only when every process adds them in the same order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _serial(todo: Sittings, out: Path, settings: Settings, device: str) -> Iterator[tuple[list[Row], int]]:
+    with _one_thread():
+        photographer = Photographer(out, settings, device)
+        for person, sitting in todo:
+            yield photographer.photograph(person, sitting)
+
+
+def _parallel(
+    todo: Sittings, out: Path, settings: Settings, device: str, workers: int
+) -> Iterator[tuple[list[Row], int]]:
+    """The results in order; only a few sittings per worker are under way or waiting."""
+    context = multiprocessing.get_context("spawn")  # a forked torch may hang in its thread pool
+    with ProcessPoolExecutor(workers, context, _start, (out, settings, device)) as pool:
+        waiting: deque[Future[tuple[list[Row], int]]] = deque()
+        try:
+            for person, sitting in todo:
+                waiting.append(pool.submit(_work, person, sitting))
+                if len(waiting) >= 4 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start(out: Path, settings: Settings, device: str) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the first process, which ends this one
+    torch.set_num_threads(1)
+    _worker["photographer"] = Photographer(out, settings, device)
+
+
+def _work(person: int, sitting: int) -> tuple[list[Row], int]:
+    return _worker["photographer"].photograph(person, sitting)

@@ -1,0 +1,187 @@
+"""Where and how the pictures are taken: a sitting fixes camera, pose, light, background and sensor; a shot drifts.
+
+Between sittings everything differs; within one, two pictures differ in the expression, a little drift and the noise.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from relgan.synthesis.people import Colour
+
+
+@dataclass(frozen=True)
+class Light:
+    """Sky (from all around, with a gradient), key (one lamp or window). Directions point to the light, our axes."""
+
+    sky: Colour
+    gradient: tuple[float, float, float]
+    key: Colour
+    key_direction: tuple[float, float, float]
+    key_softness: float
+    shine: float
+
+
+@dataclass(frozen=True)
+class Background:
+    """Display values 0 to 1: a wall whose light falls off, with out-of-focus things on it."""
+
+    top: Colour
+    bottom: Colour
+    clutter: float
+    clutter_scale: float
+    clutter_offset: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """Exposure is a factor; blur the radius in pixels of a 112-pixel picture; jpeg a quality or None."""
+
+    exposure: float
+    contrast: float
+    warmth: float
+    saturation: float
+    grey: bool
+    blur: float
+    noise: float
+    jpeg: int | None
+    vignette: float
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """Angles in degrees (yaw positive: the face turns to the picture's right), distance in metres, gaze about -1 to 1.
+
+    misalignment: the detector's constant error for this person: shift (two), log scale, rotation, as shares of the
+    distance between the eyes and radians.
+    """
+
+    yaw: float
+    pitch: float
+    roll: float
+    distance: float
+    gaze: tuple[float, float]
+    misalignment: tuple[float, float, float, float]
+    light: Light
+    background: Background
+    sensor: Sensor
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture of a sitting: the pose, gaze and misalignment it was taken with, and its noise."""
+
+    sitting: Sitting
+    yaw: float
+    pitch: float
+    roll: float
+    gaze: tuple[float, float]
+    misalignment: tuple[float, float, float, float]
+    noise_seed: int
+
+
+def draw_sitting(seed: int, person: int, sitting: int, yaw: float) -> Sitting:
+    """Args: yaw: the largest turn of the head, degrees; smaller turns are commoner, nods reach half of it."""
+    rng = np.random.default_rng([seed, 2, person, sitting])
+    return Sitting(
+        yaw=float(yaw * (rng.random() - rng.random())),
+        pitch=float(0.5 * yaw * (rng.random() - rng.random())),
+        roll=float(np.clip(3 * rng.normal(), -8, 8)),
+        distance=float(np.exp(rng.uniform(math.log(0.5), math.log(2.2)))),
+        gaze=_pair(np.array([0.22, 0.13]) * rng.normal(size=2) * (rng.random() < 0.7)),
+        misalignment=_misalignment(rng, 1.0),
+        light=_draw_light(rng),
+        background=_draw_background(rng),
+        sensor=_draw_sensor(rng),
+    )
+
+
+def draw_shot(sitting: Sitting, rng: Generator) -> Shot:
+    """Drift a little from the sitting's pose."""
+    drift = rng.normal(size=3) * (1.2, 1.0, 0.7)
+    wander = rng.normal(size=2) * (0.05, 0.03)
+    error = np.array(sitting.misalignment) + 0.5 * np.array(_misalignment(rng, 1.0))
+    return Shot(
+        sitting=sitting,
+        yaw=sitting.yaw + float(drift[0]),
+        pitch=sitting.pitch + float(drift[1]),
+        roll=sitting.roll + float(drift[2]),
+        gaze=_pair(np.array(sitting.gaze) + wander),
+        misalignment=(float(error[0]), float(error[1]), float(error[2]), float(error[3])),
+        noise_seed=int(rng.integers(2**31)),
+    )
+
+
+def _pair(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float, float]:
+    return float(values[0]), float(values[1])
+
+
+def _misalignment(rng: Generator, scale: float) -> tuple[float, float, float, float]:
+    dx, dy, size, turn = (float(v) for v in scale * rng.normal(size=4) * (0.016, 0.016, 0.014, 0.010))
+    return dx, dy, size, turn
+
+
+def _tint(rng: Generator, warmth: float, spread: float) -> tuple[float, float, float]:
+    """White light as seen after an imperfect white balance: warm (positive) to cool."""
+    w = warmth + spread * rng.normal()
+    return (math.exp(w), 1.0, math.exp(-1.3 * w))
+
+
+def _draw_light(rng: Generator) -> Light:
+    kind = rng.choice(["lamp", "window", "flash", "even"], p=[0.35, 0.25, 0.15, 0.25])
+    azimuth = math.radians({"lamp": 55, "window": 80, "flash": 12, "even": 50}[kind] * rng.uniform(-1, 1))
+    elevation = math.radians({"lamp": rng.uniform(15, 60), "window": rng.uniform(0, 35), "flash": rng.uniform(2, 15),
+                              "even": rng.uniform(25, 65)}[kind])  # fmt: skip
+    ambient = {"lamp": rng.uniform(0.35, 0.75), "window": rng.uniform(0.35, 0.7), "flash": rng.uniform(0.3, 0.6),
+               "even": rng.uniform(0.7, 1.0)}[kind]  # fmt: skip
+    key = (1.25 - ambient) * rng.uniform(0.7, 1.2)
+    sky_tint, key_tint = _tint(rng, 0.0, 0.04), _tint(rng, 0.02 if kind == "lamp" else -0.01, 0.04)
+    return Light(
+        sky=(ambient * sky_tint[0], ambient * sky_tint[1], ambient * sky_tint[2]),
+        gradient=(
+            float(0.3 * rng.normal()),
+            float(0.25 * rng.normal() - 0.3),
+            float(0.45 + 0.25 * rng.normal()),
+        ),
+        key=(key * key_tint[0], key * key_tint[1], key * key_tint[2]),
+        key_direction=(
+            math.sin(azimuth) * math.cos(elevation),
+            -math.cos(azimuth) * math.cos(elevation),
+            math.sin(elevation),
+        ),
+        key_softness={"lamp": 0.5, "window": 1.0, "flash": 0.25, "even": 1.0}[kind],
+        shine=float(rng.uniform(0.35, 1.0)),
+    )
+
+
+def _draw_background(rng: Generator) -> Background:
+    grey = rng.beta(1.6, 1.4)
+    strength = 0.02 + 0.06 * rng.random() ** 2
+    top = np.clip(grey + strength * rng.normal(size=3), 0.01, 0.99)
+    bottom = np.clip(top + 0.10 * rng.normal() + 0.02 * rng.normal(size=3), 0.01, 0.99)
+    offset = rng.uniform(0, 32, 3)
+    return Background(
+        top=(float(top[0]), float(top[1]), float(top[2])),
+        bottom=(float(bottom[0]), float(bottom[1]), float(bottom[2])),
+        clutter=float(0.25 * rng.random() if rng.random() < 0.35 else 0.02),
+        clutter_scale=float(rng.uniform(1.5, 5)),
+        clutter_offset=(float(offset[0]), float(offset[1]), float(offset[2])),
+    )
+
+
+def _draw_sensor(rng: Generator) -> Sensor:
+    return Sensor(
+        exposure=float(np.clip(1.0 + 0.17 * rng.normal(), 0.6, 1.5)),
+        contrast=float(1.08 + 0.12 * rng.normal()),
+        warmth=float(0.035 * rng.normal()),
+        saturation=float(np.clip(0.95 + 0.15 * rng.normal(), 0.5, 1.3)),
+        grey=bool(rng.random() < 0.25),
+        blur=float(0.35 + 0.9 * rng.random() ** 2),
+        noise=float(0.004 + 0.022 * rng.random() ** 2),
+        jpeg=int(rng.integers(55, 96)) if rng.random() < 0.6 else None,
+        vignette=float(0.15 * rng.random()),
+    )
