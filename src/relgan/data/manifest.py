@@ -33,12 +33,12 @@ _NUMBERS = COLUMNS[COLUMNS.index("detection") :]
 
 
 def write_manifest(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
-    """Writes rows beside ``path`` and renames when all is there; None becomes an empty field. Returns the count."""
+    """The rows of a manifest, in order; None becomes an empty field. Returns their number."""
     return write_table(path, COLUMNS, rows)
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
-    """A CSV with the given columns, complete or absent: written beside, then renamed. Returns the number of rows."""
+    """A CSV with the given columns, written beside and renamed when complete. Returns the number of rows."""
     beside = path.with_name(f".{path.name}.part")
     count = 0
     with beside.open("w", encoding="utf-8", newline="") as stream:
@@ -54,11 +54,11 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
 def read_manifest(folder: Path) -> pd.DataFrame:
     """The manifest of a prepared folder, checked.
 
-    Text columns hold strings or None; frame is Int64; intensity and the measured columns are floats (NaN where empty).
+    Text columns hold strings or None; frame is Int64; intensity and measurements are floats, NaN where empty.
 
     Raises:
-        InputError: there is no manifest or it is not a CSV; a column or a picture is missing; an expression, an
-            alignment or a number is not one. The message names the file and the line.
+        InputError: there is no manifest or it is not a CSV; a column or a picture is missing; an expression,
+            an alignment or a number is not one. The message names the file and the line.
     """
     path = folder / NAME
     try:
@@ -82,15 +82,12 @@ def read_manifest(folder: Path) -> pd.DataFrame:
             value = table[what].iloc[index]
             raise InputError(f"{path}: line {index + 2}: {what} {value!r} {remedy}")
 
+    there = pd.Series([(folder / name).is_file() for name in table["path"]], index=table.index, dtype=bool)
     known = ("", *CANONICAL)
     refuse(~table["expression"].isin(known), "expression", f"is not one of {', '.join(CANONICAL)} (or empty)")
     refuse(~table["align"].isin(ALIGNMENTS), "align", f"is not one of {', '.join(ALIGNMENTS)}")
     refuse(table["path"].duplicated(), "path", "occurs twice")
-    refuse(
-        ~table["path"].map(lambda name: (folder / name).is_file()).astype(bool),
-        "path",
-        "is not there; prepare again",
-    )
+    refuse(~there, "path", "is not there; run relgan prepare again")
     for column in ("frame", "intensity", *_NUMBERS):
         numbers = pd.to_numeric(table[column], errors="coerce")
         refuse(numbers.isna() & (table[column] != ""), column, "is not a number")
@@ -116,12 +113,11 @@ def load_prepared(folder: Path) -> tuple[list[Face], NDArray[np.uint8]]:
     if table.empty:
         raise InputError(f"{folder / NAME}: no faces; run relgan prepare again on pictures with faces")
     faces = []
-    for row in table[list(FACE_COLUMNS)].itertuples(index=False):
-        values = row._asdict()
-        values["path"] = str(folder / values["path"])
-        values["frame"] = None if pd.isna(values["frame"]) else int(values["frame"])
-        values["intensity"] = None if pd.isna(values["intensity"]) else float(values["intensity"])
-        faces.append(Face(**values))
+    for row in table[list(FACE_COLUMNS)].to_dict("records"):
+        values: dict[str, Any] = {
+            str(column): None if pd.isna(value) else value for column, value in row.items()
+        }
+        faces.append(Face(**{**values, "path": str(folder / values["path"])}))
     first = decode(read_bytes(faces[0].path), faces[0].path)
     pictures = np.empty((len(faces), *first.shape), np.uint8)
     for index, face in enumerate(faces):

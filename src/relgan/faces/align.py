@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# Where left eye, right eye, nose tip, left and right mouth corner go, as fractions of the aligned face's side.
-# The proportions are the mean of the aligned JAFFE faces. The networks crop 96 of 112 pixels at the centre and in
-# the corners: forehead above the brows and a dropped jaw stay inside every one of those crops.
+# Where left eye, right eye, nose tip, left and right mouth corner go, in fractions of the aligned side.
+# The proportions are the mean of 213 faces (JAFFE). The networks crop 96 of 112 pixels at the centre and in
+# the corners: raised brows and the mouth of a dropped jaw lie inside every one of these crops.
 TEMPLATE: NDArray[np.float64] = np.array(
     [[0.345, 0.370], [0.655, 0.370], [0.500, 0.550], [0.377, 0.710], [0.623, 0.710]]
 )
@@ -23,7 +23,7 @@ def similarity(points: ArrayLike, target: ArrayLike) -> NDArray[np.float64]:
         target: (n, 2).
 
     Returns:
-        (2, 3) matrix for ``x' = matrix[:, :2] @ x + matrix[:, 2]``. Points that all coincide are only shifted.
+        (2, 3) matrix for ``x' = matrix[:, :2] @ x + matrix[:, 2]``. Points that coincide are only shifted.
     """
     source, goal = np.asarray(points, np.float64), np.asarray(target, np.float64)
     centre, goal_centre = source.mean(0), goal.mean(0)
@@ -55,13 +55,13 @@ def align(picture: NDArray[np.uint8], landmarks: ArrayLike, size: int = 112) -> 
         factor = 2.0 ** np.floor(np.log2(1 / scale))
         shape = (max(1, round(picture.shape[1] / factor)), max(1, round(picture.shape[0] / factor)))
         step = np.array([picture.shape[1] / shape[0], picture.shape[0] / shape[1]])
-        picture = cv2.resize(picture, shape, interpolation=cv2.INTER_AREA)
+        picture = np.asarray(cv2.resize(picture, shape, interpolation=cv2.INTER_AREA), np.uint8)
         # pixel p of the reduced picture is pixel (p + 0.5) * step - 0.5 of the given one
         matrix = np.column_stack([matrix[:, :2] * step, matrix[:, :2] @ (0.5 * step - 0.5) + matrix[:, 2]])
         scale *= factor
     if scale < 0.95:
         # Between a half and one: blur by what the output's pixels are larger than the input's.
-        picture = cv2.GaussianBlur(picture, (0, 0), 0.42 * np.sqrt(1 / scale**2 - 1))
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.42 * np.sqrt(1 / scale**2 - 1)), np.uint8)
     warped = cv2.warpAffine(
         picture, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
@@ -69,7 +69,7 @@ def align(picture: NDArray[np.uint8], landmarks: ArrayLike, size: int = 112) -> 
 
 
 def resize_crop(picture: NDArray[np.uint8], size: int = 112) -> NDArray[np.uint8]:
-    """A picture that is a face crop already (CK+48, FER2013): its centre square, resized to (size, size, 3)."""
+    """A picture that is a face crop already (CK+48, FER2013): its centre square as (size, size, 3) uint8."""
     height, width = picture.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from relgan.errors import InputError
 
@@ -13,7 +13,7 @@ from relgan.errors import InputError
 MAX_PIXELS = 150_000_000
 # A longer side is reduced to this: nothing that finds faces or crops them to 112 pixels needs more.
 MAX_SIDE = 4096
-# What cameras and data sets use. Pillow also opens formats that start other programs (EPS), which these are not.
+# What cameras and data sets use. Pillow also knows formats for which it starts other programs (EPS).
 FORMATS = (
     "JPEG", "MPO", "PNG", "BMP", "DIB", "TIFF", "GIF", "WEBP", "AVIF", "PPM", "JPEG2000", "TGA", "PCX", "SGI",
 )  # fmt: skip
@@ -22,9 +22,9 @@ FORMATS = (
 def decode(data: bytes, name: str) -> NDArray[np.uint8]:
     """A picture as (H, W, 3) uint8 RGB, upright.
 
-    The camera's orientation mark is applied; grey, palette, CMYK and 16-bit pictures are converted over their full
-    range; what is transparent becomes white; of an animation the first frame is taken. A picture whose longer side
-    is over ``MAX_SIDE`` is reduced to it.
+    The camera's orientation mark is applied; grey, palette, CMYK and 16-bit pictures are converted over their
+    full range; what is transparent becomes white; of an animation the first frame is taken. A picture whose
+    longer side is over ``MAX_SIDE`` is reduced to it.
 
     Args:
         data: the file's bytes.
@@ -59,7 +59,7 @@ def decode(data: bytes, name: str) -> NDArray[np.uint8]:
         raise
     except Exception as error:  # Pillow's decoders raise nearly everything on damaged files
         reason = " ".join(str(error).split()) or type(error).__name__
-        if isinstance(error, Image.UnidentifiedImageError):
+        if isinstance(error, UnidentifiedImageError):
             reason = "not a known picture format"
         raise InputError(f"{name}: not a picture that Pillow can read ({reason})") from error
 
@@ -77,8 +77,8 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
 def _stretch(picture: Image.Image) -> Image.Image:
     """Grey values of more than 8 bits to 8 bits: the full range of the type is mapped, not the picture's own.
 
-    Whole numbers count as 16-bit unless one is larger; fractions as 0 to 1, 0 to 255 or 0 to 65535, the first that
-    holds them all.
+    Whole numbers count as 16-bit unless one is larger; fractions as 0 to 1, 0 to 255 or 0 to 65535, the first
+    range that holds them all.
     """
     values = np.nan_to_num(np.asarray(picture).astype(np.float64))
     highest = values.max(initial=0.0)

@@ -1,18 +1,17 @@
 """From the faces of a reader to a folder of aligned crops with a manifest: in parallel, resumable, in order.
 
-``out/faces/*.png`` are the crops, ``out/manifest.csv`` says what they are, ``out/failures.csv`` what was left out and
-why, ``out/prepare.json`` with which settings. While work goes on, ``out/.journal.jsonl`` holds the finished chunks.
+``out/faces/*.png`` are the crops, ``out/manifest.csv`` says what they are, ``out/failures.csv`` what was left
+out and why, ``out/prepare.json`` from which faces and with which settings. While work goes on,
+``out/.journal.jsonl`` holds the rows of the chunks that are done.
 """
 
 import hashlib
 import json
-import math
 import multiprocessing
 import os
-import re
 import signal
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -24,37 +23,23 @@ import cv2
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from relgan.data.face import Face, read_bytes
-from relgan.data.manifest import FACE_COLUMNS, NAME, POINTS, write_manifest, write_table
+from relgan.data import manifest
+from relgan.data.face import Face
 from relgan.errors import InputError
-from relgan.faces.align import align as align_face
-from relgan.faces.align import resize_crop
-from relgan.faces.detect import Detection, Detector
-from relgan.faces.image import decode
+from relgan.faces.crops import Row, Settings, crop_names, write_crops
+from relgan.faces.detect import Detector
 
-_CHUNK = 16  # faces decoded, detected and written together; bounds the memory of a worker
-_ALONE = 256  # fewer faces than this are done before a second process has started
-_FORMAT = 1
-_JOURNAL = ".journal.jsonl"
+_CHUNK = 16  # faces decoded, detected and written together: bounds a worker's memory
+_ALONE = 256  # faces that are done before a second process has started
+_FORMAT = 1  # of the folder; raised when crops or manifest change
 
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the result depends on; a folder is finished or resumed only with the same."""
-
-    cropped: bool
-    size: int
-    align: str
-    min_face: float | None
-    threshold: float
-    format: int = _FORMAT
+Chunk = tuple[list[Face], list[str]]
+Result = tuple[list[Row], list[Row]]
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The outcome of :func:`prepare`: faces written, pictures left out, seconds this call took, the folder."""
+    """The outcome of :func:`prepare`: faces written, pictures left out, seconds of this call, the folder."""
 
     faces: int
     failures: int
@@ -77,8 +62,8 @@ def prepare(
 ) -> Prepared:
     """Detects, aligns and writes every face; the result does not depend on ``workers`` or on interruptions.
 
-    A call that was killed goes on where it was; a finished folder returns at once. Pictures that are broken or show
-    no face are listed in failures.csv. Of several faces the largest near the centre is taken.
+    A call that was killed goes on where it was; a finished folder returns at once. Pictures that are broken
+    or show no face are listed in failures.csv. Of several faces the largest near the centre is taken.
 
     Args:
         faces: what a reader found; their order is the manifest's.
@@ -86,62 +71,41 @@ def prepare(
         cropped: the pictures are face crops already and are only resized.
         size: side of the crops in pixels.
         align: how faces are brought upright.
-        min_face: smallest face to look for, pixels (see :class:`relgan.faces.detect.Detector`).
+        min_face: smallest face to look for, in pixels; see :class:`relgan.faces.detect.Detector`.
         threshold: detector score that a face must reach.
         device: torch device of the detector.
-        workers: processes, one CPU core each. With more than one, a script needs ``if __name__ == "__main__":``.
+        workers: processes, each busy on one core. With more than one, a script needs
+            ``if __name__ == "__main__":`` around its call.
         progress: show a progress bar on standard error.
 
     Raises:
-        InputError: nothing to do, no picture shows a face, ``out`` cannot be written, holds something else, or was
-            made from other faces or with other settings.
+        InputError: no faces are given or none is found; ``out`` cannot be written, holds something else, or
+            was made from other faces or with other settings.
     """
     start = time.perf_counter()
     if not faces:
-        raise InputError(f"{out}: no faces to prepare; check the data set's root folder")
+        raise InputError(f"{out}: no pictures to prepare; check the data set's root folder")
     settings = Settings(cropped, size, align, min_face, threshold)
-    identity = {"settings": asdict(settings), "faces": _digest(faces)}
+    identity = {"format": _FORMAT, "settings": asdict(settings), "faces": _digest(faces)}
+    journal = out / ".journal.jsonl"
     try:
-        done = _open(out, identity)
-        if done is not None:
-            return Prepared(done["written"], done["failed"], time.perf_counter() - start, out)
-        names = _names([face.path for face in faces])
-        chunks = [(list(faces[i : i + _CHUNK]), names[i : i + _CHUNK]) for i in range(0, len(faces), _CHUNK)]
-        journal = out / _JOURNAL
-        finished = _resume(journal, identity)
-        with journal.open("a", encoding="utf-8") as stream, _bar(progress) as bar:
-            task = bar.add_task(
-                "faces", total=len(faces), completed=min(finished * _CHUNK, len(faces)), rate=""
-            )
-            begun, count = time.perf_counter(), 0
-            todo = chunks[finished:]
-            alone = workers <= 1 or len(todo) * _CHUNK <= _ALONE
-            run = (
-                _serial(todo, out, settings, device)
-                if alone
-                else _parallel(todo, out, settings, device, workers)
-            )
-            for chunk, (rows, failures) in zip(todo, run, strict=True):
-                stream.write(json.dumps({"rows": rows, "failures": failures}) + "\n")
-                stream.flush()
-                count += len(chunk[0])
-                rate = f"{count / (time.perf_counter() - begun):.0f} faces/s"
-                bar.update(task, advance=len(chunk[0]), rate=rate)
-        written, failed = _finish(out, journal, identity)
+        done = _open(out, journal, identity)
+        if done is None:
+            names = crop_names([face.path for face in faces])
+            chunks = [
+                (list(faces[i : i + _CHUNK]), names[i : i + _CHUNK]) for i in range(0, len(faces), _CHUNK)
+            ]
+            finished = _resume(out, journal, identity)
+            _work_off(chunks, finished, journal, out, settings, device, workers, progress)
+            done = _finish(out, journal, identity)
     except BrokenProcessPool as error:
-        remedy = "what is done is kept: run the same command again with fewer workers"
+        remedy = "the faces done so far are kept: run the same again with fewer workers"
         raise InputError(f"{out}: a worker process died, perhaps for want of memory; {remedy}") from error
     except OSError as error:
         raise InputError(
             f"{out}: cannot be written ({error.strerror or error}); choose another --out"
         ) from error
-    return Prepared(written, failed, time.perf_counter() - start, out)
-
-
-def _bar(shown: bool) -> Progress:
-    text = TextColumn("{task.description}"), TextColumn("{task.fields[rate]}")
-    columns = (text[0], BarColumn(), MofNCompleteColumn(), text[1], TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), disable=not shown)
+    return Prepared(done["written"], done["failed"], time.perf_counter() - start, out)
 
 
 def _digest(faces: Sequence[Face]) -> str:
@@ -151,56 +115,100 @@ def _digest(faces: Sequence[Face]) -> str:
     return digest.hexdigest()
 
 
-def _open(out: Path, identity: Row) -> Row | None:
-    """Makes the folder; the summary of a run that is complete already, or None.
-
-    Raises:
-        InputError: the folder holds the result of another run, or files of somebody else.
-    """
+def _open(out: Path, journal: Path, identity: Row) -> Row | None:
+    """Makes the folder. Returns the summary of a run that is complete, else None."""
     (out / "faces").mkdir(parents=True, exist_ok=True)
     summary = out / "prepare.json"
     if summary.exists():
-        done: Row = json.loads(summary.read_text(encoding="utf-8"))
+        done = _parse(summary, summary.read_bytes())
         _same(out, done, identity)
-        (out / _JOURNAL).unlink(missing_ok=True)
+        journal.unlink(missing_ok=True)
         return done
-    if not (out / _JOURNAL).exists() and (any((out / "faces").iterdir()) or (out / NAME).exists()):
-        raise InputError(f"{out}: holds faces/ or {NAME} of something else; choose an empty --out")
+    if not journal.exists() and (any((out / "faces").iterdir()) or (out / manifest.NAME).exists()):
+        raise InputError(f"{out}: faces/ or {manifest.NAME} is there from elsewhere; choose an empty --out")
     return None
 
 
+def _parse(path: Path, text: bytes) -> Row:
+    try:
+        found: Row = json.loads(text)
+        return {"settings": found["settings"], **found}
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: is not what relgan prepare writes; delete {path.parent} and start again"
+        ) from error
+
+
 def _same(out: Path, found: Row, wanted: Row) -> None:
+    """Refuses a folder that was made in another way."""
     remedy = "choose another --out or delete this one"
     for key, value in wanted["settings"].items():
         old = found["settings"].get(key)
         if old != value:
-            raise InputError(f"{out}: was prepared with {key}={old}, now asked for {key}={value}; {remedy}")
-    if found["faces"] != wanted["faces"]:
+            raise InputError(f"{out}: was prepared with {key}={old}, not {key}={value}; {remedy}")
+    if (found.get("format"), found.get("faces")) != (wanted["format"], wanted["faces"]):
         raise InputError(f"{out}: was prepared from another list of faces; {remedy}")
 
 
-def _resume(journal: Path, identity: Row) -> int:
-    """Starts the journal, or cuts off a line that a kill left torn; how many chunks are done."""
-    whole = 0
-    count = -1
+def _resume(out: Path, journal: Path, identity: Row) -> int:
+    """Starts the journal, or cuts off a line that a kill left torn. Returns how many chunks are done."""
+    whole, lines = 0, 0
     if journal.exists():
         with journal.open("rb") as stream:
             for line in stream:
                 if not line.endswith(b"\n"):
                     break
-                if count < 0:
-                    _same(journal.parent, json.loads(line), identity)
+                if lines == 0:
+                    _same(out, _parse(journal, line), identity)
                 whole += len(line)
-                count += 1
+                lines += 1
         os.truncate(journal, whole)
-    if count < 0:
+    if lines == 0:
         journal.write_text(json.dumps(identity) + "\n", encoding="utf-8")
-        count = 0
-    return count
+    return max(lines - 1, 0)
 
 
-def _finish(out: Path, journal: Path, identity: Row) -> tuple[int, int]:
-    """Manifest, failures and summary from the journal, which goes; counts of both."""
+def _work_off(
+    chunks: list[Chunk],
+    finished: int,
+    journal: Path,
+    out: Path,
+    settings: Settings,
+    device: str,
+    workers: int,
+    progress: bool,
+) -> None:
+    """Does the chunks that are not finished, and writes each into the journal as it comes in."""
+    todo = chunks[finished:]
+    alone = workers <= 1 or len(todo) * _CHUNK <= _ALONE
+    results = (
+        _serial(todo, out, settings, device) if alone else _parallel(todo, out, settings, device, workers)
+    )
+    begun, count = time.perf_counter(), 0
+    columns = (
+        TextColumn("faces"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:.0f} faces/s"),
+        TimeRemainingColumn(),
+    )
+    with (
+        journal.open("a", encoding="utf-8") as stream,
+        Progress(*columns, console=Console(stderr=True), disable=not progress) as bar,
+    ):
+        behind = sum(len(chunk) for chunk, _ in chunks[:finished])
+        task = bar.add_task(
+            "", total=behind + sum(len(chunk) for chunk, _ in todo), completed=behind, rate=0.0
+        )
+        for (chunk, _), (rows, failures) in zip(todo, results, strict=True):
+            stream.write(json.dumps({"rows": rows, "failures": failures}) + "\n")
+            stream.flush()
+            count += len(chunk)
+            bar.update(task, advance=len(chunk), rate=count / (time.perf_counter() - begun))
+
+
+def _finish(out: Path, journal: Path, identity: Row) -> Row:
+    """Manifest, failures and summary from the journal, which then goes. Returns the summary."""
 
     def entries(kind: str) -> Iterator[Row]:
         with journal.open(encoding="utf-8") as stream:
@@ -208,76 +216,36 @@ def _finish(out: Path, journal: Path, identity: Row) -> tuple[int, int]:
             for line in stream:
                 yield from json.loads(line)[kind]
 
-    failures = write_table(out / "failures.csv", ("path", "reason"), entries("failures"))
-    if not any(True for _ in entries("rows")):
+    failed = manifest.write_table(out / "failures.csv", ("path", "reason"), entries("failures"))
+    if next(entries("rows"), None) is None:
         first = next(entries("failures"))
         journal.unlink()  # the next call tries again
-        raise InputError(
-            f"{out}: none of {failures} pictures gave a face (failures.csv lists them); {first['reason']}"
-        )
-    faces = write_manifest(out / NAME, entries("rows"))
+        raise InputError(f"{out}: none of {failed} pictures gave a face; {first['path']}: {first['reason']}")
+    written = manifest.write_manifest(out / manifest.NAME, entries("rows"))
+    summary = {**identity, "written": written, "failed": failed}
     beside = out / ".prepare.json.part"
-    beside.write_text(
-        json.dumps({**identity, "written": faces, "failed": failures}, indent=1), encoding="utf-8"
-    )
+    beside.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     beside.replace(out / "prepare.json")
     journal.unlink()
-    return faces, failures
+    return summary
 
 
-def _names(paths: Sequence[str]) -> list[str]:
-    """A file name for each path: what lies below their common folder, made safe; a digest where names coincide."""
-    try:
-        common = len(os.path.commonpath([os.path.dirname(path) for path in paths]))
-    except ValueError:  # absolute and relative paths, or several drives
-        common = 0
-    names = []
-    for path in paths:
-        below = os.path.splitext(path[common:])[0]
-        names.append(re.sub(r"[^\w.+-]+", "_", below).strip("._")[-100:] or "face")
-    twice = Counter(name.lower() for name in names)
-    seen: Counter[str] = Counter()
-    for index, (name, path) in enumerate(zip(names, paths, strict=True)):
-        if twice[name.lower()] > 1:
-            names[index] = f"{name}_{hashlib.sha256(path.encode()).hexdigest()[:8]}"
-        seen[names[index].lower()] += 1
-        if seen[names[index].lower()] > 1:  # the same picture listed twice
-            names[index] += f"_{seen[names[index].lower()]}"
-    return [f"{name}.png" for name in names]
-
-
-def _chosen(found: Sequence[Detection], width: int, height: int) -> Detection:
-    """The largest face near the centre: area, less what it is away from the picture's centre.
-
-    A face in a corner counts a quarter of one of its size in the centre.
-    """
-
-    def weight(face: Detection) -> float:
-        x, y, w, h = face.box
-        off = math.hypot((x + w / 2) / width - 0.5, (y + h / 2) / height - 0.5) / math.hypot(0.5, 0.5)
-        return w * h * (1 - 0.75 * min(off, 1.0))
-
-    return max(found, key=weight)
-
-
-# ---- the work on one chunk, in this process or in a worker ----
-
-Chunk = tuple[list[Face], list[str]]
-Result = tuple[list[Row], list[Row]]
-
-_worker: dict[str, Any] = {}
+def _detector(settings: Settings, device: str) -> Detector | None:
+    if settings.cropped:
+        return None
+    return Detector(min_face=settings.min_face, threshold=settings.threshold, device=device)
 
 
 def _serial(chunks: list[Chunk], out: Path, settings: Settings, device: str) -> Iterator[Result]:
     detector = _detector(settings, device)
     for faces, names in chunks:
-        yield _do(faces, names, out, settings, detector)
+        yield write_crops(faces, names, out, settings, detector)
 
 
 def _parallel(
     chunks: list[Chunk], out: Path, settings: Settings, device: str, workers: int
 ) -> Iterator[Result]:
-    """The results in order; only a few chunks per worker are under way or waiting."""
+    """The results in order. Only a few chunks a worker are under way or wait for an earlier one."""
     context = multiprocessing.get_context("spawn")  # a forked torch may hang in its thread pool
     with ProcessPoolExecutor(workers, context, _start, (out, settings, device)) as pool:
         waiting: deque[Future[Result]] = deque()
@@ -289,70 +257,17 @@ def _parallel(
             while waiting:
                 yield waiting.popleft().result()
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
+
+
+_worker: dict[str, Any] = {}  # what _start leaves for _work in a worker process
 
 
 def _start(out: Path, settings: Settings, device: str) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the first process, which ends this one
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the first process, which ends this one
     cv2.setNumThreads(1)
     _worker.update(out=out, settings=settings, detector=_detector(settings, device))
 
 
 def _work(faces: list[Face], names: list[str]) -> Result:
-    return _do(faces, names, _worker["out"], _worker["settings"], _worker["detector"])
-
-
-def _detector(settings: Settings, device: str) -> Detector | None:
-    if settings.cropped:
-        return None
-    return Detector(min_face=settings.min_face, threshold=settings.threshold, device=device)
-
-
-def _do(
-    faces: list[Face], names: list[str], out: Path, settings: Settings, detector: Detector | None
-) -> Result:
-    """Crops of one chunk written; manifest rows and failures, both in the order of the faces."""
-    pictures, failures = {}, {}
-    for index, face in enumerate(faces):
-        try:
-            pictures[index] = decode(read_bytes(face.path), face.path)
-        except InputError as error:
-            failures[index] = str(error).removeprefix(f"{face.path}: ")
-    found = dict(zip(pictures, detector(list(pictures.values())), strict=True)) if detector else {}
-    rows = []
-    for index, picture in pictures.items():
-        height, width = picture.shape[:2]
-        row: Row = {column: getattr(faces[index], column) for column in FACE_COLUMNS}
-        row |= {
-            "path": f"faces/{names[index]}",
-            "source": faces[index].path,
-            "width": width,
-            "height": height,
-        }
-        if detector is None:
-            crop = resize_crop(picture, settings.size)
-            row["align"] = "resized"
-        elif not found[index]:
-            failures[index] = (
-                f"no face found (a face must be at least {detector.smallest(picture):.0f} pixels high)"
-            )
-            continue
-        else:
-            face = _chosen(found[index], width, height)
-            crop = align_face(picture, face.landmarks, settings.size)
-            points = {
-                f"{point}_{a}": v
-                for point, xy in zip(POINTS, face.landmarks.tolist(), strict=True)
-                for a, v in zip("xy", xy, strict=True)
-            }
-            row |= {"align": settings.align, "detection": face.score, "faces_found": len(found[index])}
-            row |= dict(zip("xywh", face.box, strict=True)) | points
-        encoded = cv2.imencode(".png", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR))[1]
-        (out / "faces" / names[index]).write_bytes(encoded.tobytes())
-        rows.append(
-            {
-                k: round(v, 4 if k == "detection" else 2) if isinstance(v, float) and k != "intensity" else v
-                for k, v in row.items()
-            }
-        )
-    return rows, [{"path": faces[index].path, "reason": failures[index]} for index in sorted(failures)]
+    return write_crops(faces, names, **_worker)
