@@ -1,4 +1,6 @@
 import io
+import multiprocessing
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -88,6 +90,17 @@ def test_the_table_yields_the_pictures_it_holds(tmp_path, order, end, quote):
         for face, (_, seed, _) in zip(reversed(faces), reversed(rows), strict=True):
             picture = Image.open(io.BytesIO(read_bytes(face.path)))
             assert np.array_equal(np.asarray(picture), pixels(seed))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_forked_workers_read_a_table_and_an_archive_their_parent_opened(tmp_path):
+    lines = ["emotion,pixels,Usage", *(f"0,{line_of(seed)},Training" for seed in range(20))]
+    root = plant(tmp_path / "r", [], {"fer2013.csv": "\n".join(lines)})
+    for place in (root, zipped(root)):
+        paths = [face.path for face in read_faces("fer2013", place)]
+        here = [read_bytes(path) for path in paths]
+        with multiprocessing.get_context("fork").Pool(4) as pool:
+            assert pool.map(read_bytes, paths * 10, chunksize=1) == here * 10
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,12 @@ def test_pictures_by_name_or_by_line_of_the_table(tmp_path):
     pictures = [f"data/FER2013Train/{name}" for name in VOTES if name != "none"]
     expected(read("ferplus", plant(tmp_path / "named", pictures, votes)))
     lines = ["emotion,pixels,Usage", *("0,1 2 3 4,Training" for _ in VOTES)]
-    reading = read("ferplus", plant(tmp_path / "table", [], {**votes, "fer2013.csv": "\n".join(lines)}))
+    reading = read(
+        "ferplus",
+        plant(
+            tmp_path / "table", ["FERPlus-master/FER+vsFER.png"], {**votes, "fer2013.csv": "\n".join(lines)}
+        ),
+    )
     expected(reading)
     assert reading.faces[1].path == f"{tmp_path}/table/fer2013.csv#pixels=61+7"
 

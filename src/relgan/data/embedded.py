@@ -7,6 +7,7 @@ as text in 8287 bytes from byte 17. Both come out as PNG, and both may lie in a 
 
 import io
 import math
+import os
 import re
 import threading
 import zipfile
@@ -99,7 +100,9 @@ def open_binary(path: str) -> IO[bytes]:
     Raises:
         InputError: it cannot be opened.
     """
-    if getattr(_local, "path", None) != path:
+    # The process is part of the key: a forked child would share the file position with its parent.
+    key = (os.getpid(), path)
+    if getattr(_local, "key", None) != key:
         archive, inside, member = path.partition(".zip/")
         try:
             if inside and is_archive(Path(archive + ".zip")):
@@ -108,7 +111,7 @@ def open_binary(path: str) -> IO[bytes]:
                 stream = Path(path).open("rb")  # noqa: SIM115
         except (OSError, KeyError, zipfile.BadZipFile) as error:
             raise InputError(f"{path}: cannot be read ({error})") from error
-        _local.path, _local.stream = path, stream
+        _local.key, _local.stream = key, stream
     opened: IO[bytes] = _local.stream
     return opened
 

@@ -1,5 +1,6 @@
 """One record per face picture, and the bytes behind its path (a file, or a member of a zip archive)."""
 
+import os
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -94,9 +95,11 @@ def read_bytes(path: str) -> bytes:
             return Path(path).read_bytes()
         archive, member = path[: index + 4], path[index + 5 :]
         # One open archive per thread: zipfile objects are not safe to share, opening costs a directory read.
-        opened: dict[str, zipfile.ZipFile] = _local.__dict__.setdefault("archives", {})
-        if archive not in opened:
-            opened[archive] = zipfile.ZipFile(archive)
-        return opened[archive].read(member)
+        # And one per process: a forked child would share the file position with its parent.
+        opened: dict[tuple[int, str], zipfile.ZipFile] = _local.__dict__.setdefault("archives", {})
+        key = (os.getpid(), archive)
+        if key not in opened:
+            opened[key] = zipfile.ZipFile(archive)
+        return opened[key].read(member)
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: cannot be read ({error})") from error

@@ -10,6 +10,7 @@ unknown and no-face are left out.
 
 import csv
 import io
+import re
 from pathlib import Path, PurePath
 
 from relgan.data.face import Face, walk
@@ -17,17 +18,18 @@ from relgan.data.fer2013 import TABLES, USAGES, rows_of
 from relgan.data.reader import (
     ABSENT,
     NOT_A_PICTURE,
-    PICTURE_SUFFIXES,
     Protocol,
     Reader,
     Reading,
     Skipped,
     refuse,
+    stem,
     text_of,
 )
 from relgan.errors import InputError
 from relgan.expressions import canonical
 
+PICTURE = re.compile(r"fer\d{7}\.(?:png|jpe?g|bmp)", re.IGNORECASE)
 VOTES = (
     "neutral",
     "happiness",
@@ -58,22 +60,19 @@ def read(root: Path) -> Reading:
         raise InputError(
             f"{votes}: expected the columns Usage, Image name, {', '.join(VOTES)}; download it again"
         )
-    by_name = {
-        PurePath(path).name: path for path in files if PurePath(path).suffix.lower() in PICTURE_SUFFIXES
-    }
+    by_name = {stem(path): path for path in files if PICTURE.fullmatch(PurePath(path).name)}
     in_table = [row.picture for row in rows_of(table)] if table and not by_name else []
     if in_table and len(in_table) != len(lines):
         raise InputError(
             f"{votes}: {len(lines)} lines, but {table} has {len(in_table)}; use the original tables"
         )
     faces: list[Face] = []
-    skipped = [
-        Skipped(path, NOT_A_PICTURE) for path in files if path not in (votes, table, *by_name.values())
-    ]
+    used = {votes, table, *by_name.values()}
+    skipped = [Skipped(path, NOT_A_PICTURE) for path in files if path not in used]
     wrong: list[str] = []
     for number, line in enumerate(lines):
         name = line["Image name"] or f"line {number + 2} of {votes}"
-        picture = in_table[number] if in_table else by_name.get(line["Image name"])
+        picture = in_table[number] if in_table else by_name.get(stem(line["Image name"]))
         split = USAGES.get(line["Usage"].lower())
         try:
             winner = majority([int(line[vote]) for vote in VOTES])

@@ -11,7 +11,6 @@ from pathlib import Path, PurePath
 from relgan.data.face import Face, relative
 from relgan.data.reader import (
     ABSENT,
-    NOT_A_PICTURE,
     UNLISTED,
     Protocol,
     Published,
@@ -37,6 +36,7 @@ CODES = {
 }
 LIST = ("list_patition_label.txt", "list_partition_label.txt")
 ALIGNED = "_aligned"
+WHOLE = "whole photograph, its aligned face is read"
 
 
 def read(root: Path) -> Reading:
@@ -47,15 +47,14 @@ def read(root: Path) -> Reading:
     """
     pictures, others = pictures_in(root)
     aligned = {stem(path).lower(): path for path in pictures if stem(path).lower().endswith(ALIGNED)}
-    skipped = [
-        Skipped(path, "whole photograph, its aligned face is read")
-        for path in pictures
-        if path not in aligned.values()
-    ]
     if pictures and not aligned:
         raise InputError(f"{root}: no pictures named train_00001_aligned.jpg; unpack Image/aligned.zip")
-    labels, wrong = {}, []
-    lists = [skip.path for skip in others if PurePath(skip.path).name.lower() in LIST]
+    read_here = set(aligned.values())
+    skipped = [Skipped(path, WHOLE) for path in pictures if path not in read_here]
+    lists = [other.path for other in others if PurePath(other.path).name.lower() in LIST]
+    skipped += [other for other in others if other.path not in lists]
+    labels: dict[str, str] = {}
+    wrong: list[str] = []
     for path in lists[:1]:
         for number, line in enumerate(text_of(path).splitlines(), start=1):
             name, _, code = line.strip().partition(" ")
@@ -64,12 +63,8 @@ def read(root: Path) -> Reading:
             elif line.strip():
                 wrong.append(f"{path} line {number}: {line.strip()[:40]!r}")
     if not lists:
-        labels = {
-            name.removesuffix(ALIGNED): folders(relative(path, root))[0]
-            for name, path in aligned.items()
-            if folders(relative(path, root))
-        }
-    skipped += [skip for skip in others if skip.reason != NOT_A_PICTURE or skip.path not in lists]
+        for name, path in aligned.items():
+            labels[name.removesuffix(ALIGNED)] = next(iter(folders(relative(path, root))), "")
     faces: list[Face] = []
     for name, path in aligned.items():
         label = labels.get(name.removesuffix(ALIGNED))
