@@ -38,13 +38,15 @@ def decode(data: bytes, name: str) -> NDArray[np.uint8]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own warnings on large pictures and odd metadata
-            with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+            with Image.open(io.BytesIO(data)) as picture:  # reads the header only
+                if picture.format not in FORMATS:
+                    raise ValueError(f"{picture.format} files are not read; save it as PNG")
                 width, height = picture.size
                 if width * height > MAX_PIXELS:
                     raise Image.DecompressionBombError(f"{width}x{height} pixels")
-                if max(width, height) > MAX_SIDE:
+                if (side := max(width, height)) > MAX_SIDE:
                     # JPEG can be decoded at 1/2, 1/4 or 1/8 of its size; others ignore this.
-                    picture.draft("RGB", (MAX_SIDE, MAX_SIDE))
+                    picture.draft("RGB", (max(1, width * MAX_SIDE // side), max(1, height * MAX_SIDE // side)))
                 upright = ImageOps.exif_transpose(picture)
             rgb = _to_rgb(upright)
             if max(rgb.size) > MAX_SIDE:
