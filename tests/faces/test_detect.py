@@ -121,7 +121,7 @@ def test_the_same_pictures_give_the_same_numbers(portrait: NDArray[np.uint8]) ->
 
 
 def test_first_layers_are_convolution_and_pooling() -> None:
-    """The stride-2 convolution with four phases equals the 3x3 convolution, slopes and 2x2 pooling of the paper."""
+    """The stride-2 convolution with four phases equals 3x3 convolution, slopes and 2x2 pooling."""
     from torch.nn import functional as F
 
     w = mtcnn.load("pnet", "cpu")
@@ -169,8 +169,14 @@ def test_tensorflow_and_the_package_are_never_imported(monkeypatch: pytest.Monke
     original = builtins.__import__
 
     def guarded(name: str, *args: object, **kwargs: object) -> object:
-        assert name.split(".")[0] not in {"mtcnn", "tensorflow"}
+        assert name.partition(".")[0] not in {"mtcnn", "tensorflow"}
         return original(name, *args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(builtins, "__import__", guarded)
     Detector()
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "abacus"])
+def test_a_device_that_is_not_there(device: str) -> None:
+    with pytest.raises(InputError, match=f"device {device}: cannot be used"):
+        Detector(device=device)

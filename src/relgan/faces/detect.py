@@ -83,7 +83,7 @@ class Detector:
             are slower, and restores torch's setting; for more cores use processes.
 
     Raises:
-        InputError: an option is out of range, or the package ``mtcnn`` 1.0.0 (the weights) is not installed.
+        InputError: an option cannot be, or the package ``mtcnn`` 1.0.0 (the weights) is not installed.
     """
 
     def __init__(self, *, min_face: float | None = None, threshold: float = 0.7, device: str = "cpu") -> None:
@@ -92,7 +92,13 @@ class Detector:
         if not 0 <= threshold < 1:
             raise InputError(f"threshold {threshold}: must be from 0 to below 1")
         self.min_face, self.threshold, self.device = min_face, threshold, device
-        self._pnet, self._rnet, self._onet = (mtcnn.load(name, device) for name in ("pnet", "rnet", "onet"))
+        try:
+            self._pnet, self._rnet, self._onet = (
+                mtcnn.load(name, device) for name in ("pnet", "rnet", "onet")
+            )
+        except (RuntimeError, AssertionError) as error:  # torch's, for a device it lacks or does not know
+            reason = str(error).partition("\n")[0]
+            raise InputError(f"device {device}: cannot be used ({reason}); use cpu") from error
         cpu = device.startswith("cpu")
         self._pixels, self._crops = (_CPU_PIXELS, _CPU_CROPS) if cpu else (_GPU_PIXELS, _GPU_CROPS)
 

@@ -46,7 +46,8 @@ def decode(data: bytes, name: str) -> NDArray[np.uint8]:
                     raise Image.DecompressionBombError(f"{width}x{height} pixels")
                 if (side := max(width, height)) > MAX_SIDE:
                     # JPEG can be decoded at 1/2, 1/4 or 1/8 of its size; others ignore this.
-                    picture.draft("RGB", (max(1, width * MAX_SIDE // side), max(1, height * MAX_SIDE // side)))
+                    wanted = (max(1, width * MAX_SIDE // side), max(1, height * MAX_SIDE // side))
+                    picture.draft("RGB", wanted)
                 upright = ImageOps.exif_transpose(picture)
             rgb = _to_rgb(upright)
             if max(rgb.size) > MAX_SIDE:

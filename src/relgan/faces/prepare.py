@@ -10,6 +10,7 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -85,6 +86,8 @@ def prepare(
     start = time.perf_counter()
     if not faces:
         raise InputError(f"{out}: no pictures to prepare; check the data set's root folder")
+    if size < 1:
+        raise InputError(f"size {size}: must be at least 1 pixel; the networks take 112")
     settings = Settings(cropped, size, align, min_face, threshold)
     identity = {"format": _FORMAT, "settings": asdict(settings), "faces": _digest(faces)}
     journal = out / ".journal.jsonl"
@@ -260,14 +263,26 @@ def _parallel(
             pool.shutdown(cancel_futures=True)
 
 
-_worker: dict[str, Any] = {}  # what _start leaves for _work in a worker process
+_worker: dict[str, Any] = {}  # what a worker process keeps between chunks
 
 
 def _start(out: Path, settings: Settings, device: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the first process, which ends this one
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
-    _worker.update(out=out, settings=settings, detector=_detector(settings, device))
+    _worker.update(out=out, settings=settings, device=device)
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed cannot end its workers, and they would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(faces: list[Face], names: list[str]) -> Result:
-    return write_crops(faces, names, **_worker)
+    out, settings = _worker["out"], _worker["settings"]
+    if "detector" not in _worker:  # made here and not in _start, so that its errors reach the user
+        _worker["detector"] = _detector(settings, _worker["device"])
+    return write_crops(faces, names, out, settings, _worker["detector"])

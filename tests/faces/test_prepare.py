@@ -1,0 +1,262 @@
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from relgan.data.face import Face
+from relgan.data.manifest import load_prepared, read_manifest
+from relgan.errors import InputError
+from relgan.faces import prepare as module
+from relgan.faces.align import TEMPLATE, align
+from relgan.faces.crops import choose, crop_names
+from relgan.faces.detect import Detection
+from relgan.faces.prepare import prepare
+
+Draw = Callable[[int, int], NDArray[np.uint8]]
+
+
+def save(picture: NDArray[np.uint8], path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture).save(path)
+    return str(path)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+
+
+@pytest.fixture
+def crops(tmp_path: Path) -> list[Face]:
+    """70 pictures of 48x48 that need no detection, with one that is broken."""
+    generator = np.random.default_rng(0)
+    faces = []
+    for index in range(70):
+        path = tmp_path / "data" / f"S{index // 10:03d}" / f"{index}.png"
+        save(generator.integers(0, 256, (48, 48, 3), np.uint8), path)
+        faces.append(Face(str(path), "happiness", f"S{index // 10:03d}", frame=index % 3))
+    Path(faces[33].path).write_bytes(b"")
+    return faces
+
+
+def test_real_portraits(jaffe: list[Face], tmp_path: Path) -> None:
+    done = prepare(jaffe[::10], tmp_path / "out", cropped=False, progress=False)
+    assert (done.faces, done.failures) == (22, 0)
+    table = read_manifest(tmp_path / "out")
+    assert table["source"].tolist() == [face.path for face in jaffe[::10]]
+    assert table["path"][0] == "faces/KA.AN1.39.png"
+    assert set(table["align"]) == {"similarity"}
+    assert set(table["faces_found"]) == {1}
+    assert (table["left_eye_x"] < table["right_eye_x"]).all()
+    faces, pictures = load_prepared(tmp_path / "out")
+    assert pictures.shape == (22, 112, 112, 3)
+    assert [face.subject for face in faces] == [face.subject for face in jaffe[::10]]
+
+
+def test_any_number_of_workers_gives_the_same_files(
+    crops: list[Face], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_ALONE", 0)
+    alone = prepare(crops, tmp_path / "one", cropped=True, workers=1, progress=False)
+    several = prepare(crops, tmp_path / "two", cropped=True, workers=2, progress=False)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    assert (alone.faces, alone.failures) == (several.faces, several.failures) == (69, 1)
+
+
+def test_a_broken_picture_is_listed_and_the_rest_go_on(crops: list[Face], tmp_path: Path) -> None:
+    prepare(crops, tmp_path / "out", cropped=True, progress=False)
+    (failure,) = rows(tmp_path / "out" / "failures.csv")
+    assert failure["path"] == crops[33].path
+    assert failure["reason"].startswith("the file is empty")
+    manifest = rows(tmp_path / "out" / "manifest.csv")
+    assert [row["source"] for row in manifest] == [face.path for face in crops if face is not crops[33]]
+    assert {row["align"] for row in manifest} == {"resized"}
+    assert manifest[5]["frame"] == "2"
+    assert manifest[5]["subject"] == "S000"
+
+
+KILLED = """
+import json, os, sys
+from relgan.data.face import Face
+from relgan.faces import prepare as module
+from pathlib import Path
+
+faces = [Face(**face) for face in json.loads(sys.stdin.read())]
+original, calls = module.write_crops, []
+
+def dying(*args):
+    calls.append(1)
+    if len(calls) == 3:
+        os.kill(os.getpid(), 9)
+    return original(*args)
+
+module.write_crops = dying
+module.prepare(faces, Path(sys.argv[1]), cropped=True, progress=False)
+"""
+
+
+def test_a_killed_run_goes_on_where_it_was(
+    crops: list[Face], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(crops, tmp_path / "whole", cropped=True, progress=False)
+    out = tmp_path / "killed"
+    listed = json.dumps(
+        [{"path": f.path, "expression": f.expression, "subject": f.subject, "frame": f.frame} for f in crops]
+    )
+    source = str(Path(module.__file__).parents[2])
+    environment = {**os.environ, "PYTHONPATH": source}
+    command = [sys.executable, "-c", KILLED, str(out)]
+    assert subprocess.run(command, input=listed.encode(), env=environment, check=False).returncode == -9
+    assert not (out / "manifest.csv").exists()
+    journal = out / ".journal.jsonl"
+    assert len(journal.read_bytes().splitlines()) == 3  # what is prepared, and two chunks
+    with journal.open("ab") as stream:
+        stream.write(b'{"rows": [{"path": "faces/to')  # as if the kill came in the middle of a line
+    chunks = []
+    original = module.write_crops
+    monkeypatch.setattr(module, "write_crops", lambda *args: (chunks.append(1), original(*args))[1])
+    prepare(crops, out, cropped=True, progress=False)
+    assert len(chunks) == 3  # of five
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+def test_a_finished_folder_returns_at_once(
+    crops: list[Face], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = prepare(crops, tmp_path / "out", cropped=True, progress=False)
+    before = contents(tmp_path / "out")
+    monkeypatch.setattr(module, "write_crops", None)
+    second = prepare(crops, tmp_path / "out", cropped=True, progress=False)
+    assert (second.faces, second.failures) == (first.faces, first.failures)
+    assert contents(tmp_path / "out") == before
+
+
+def test_changed_settings_or_faces_are_refused(crops: list[Face], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    prepare(crops, out, cropped=True, progress=False)
+    before = contents(out)
+    with pytest.raises(InputError, match="was prepared with size=112, not size=96"):
+        prepare(crops, out, cropped=True, size=96, progress=False)
+    with pytest.raises(InputError, match="another list of faces"):
+        prepare(crops[1:], out, cropped=True, progress=False)
+    assert contents(out) == before
+
+
+def test_a_folder_with_other_things_is_left_alone(crops: list[Face], tmp_path: Path) -> None:
+    (tmp_path / "manifest.csv").write_text("mine")
+    with pytest.raises(InputError, match="choose an empty --out"):
+        prepare(crops, tmp_path, cropped=True, progress=False)
+    assert (tmp_path / "manifest.csv").read_text() == "mine"
+
+
+def test_no_face_anywhere_is_an_error_and_is_tried_again(tmp_path: Path, clutter: Draw) -> None:
+    faces = [Face(save(clutter(100, 100 + i), tmp_path / "data" / f"{i}.png")) for i in range(3)]
+    for _ in range(2):
+        with pytest.raises(InputError, match="none of 3 pictures gave a face") as caught:
+            prepare(faces, tmp_path / "out", cropped=False, progress=False)
+        assert "\n" not in str(caught.value)
+    assert len(rows(tmp_path / "out" / "failures.csv")) == 3
+    assert not (tmp_path / "out" / "manifest.csv").exists()
+
+
+def test_bad_pictures_beside_good_ones(portrait: NDArray[np.uint8], tmp_path: Path, clutter: Draw) -> None:
+    data = tmp_path / "data"
+    good = save(portrait, data / "good.png")
+    jpeg = save(portrait, data / "cut.jpg")
+    Path(jpeg).write_bytes(Path(jpeg).read_bytes()[:2000])
+    (data / "text.png").write_text("no picture")
+    (data / "empty.png").write_bytes(b"")
+    wall, dot = save(clutter(200, 200), data / "wall.png"), save(clutter(1, 1), data / "dot.png")
+    two = np.concatenate([portrait, portrait[64:192, 64:192].repeat(2, 0).repeat(2, 1)], 1)
+    pair = save(two, data / "two.png")
+    paths = [
+        good,
+        jpeg,
+        str(data / "text.png"),
+        str(data / "empty.png"),
+        str(data / "gone.png"),
+        wall,
+        dot,
+        pair,
+    ]
+    done = prepare([Face(path) for path in paths], tmp_path / "out", cropped=False, progress=False)
+    assert (done.faces, done.failures) == (2, 6)
+    table = read_manifest(tmp_path / "out")
+    assert table["source"].tolist() == [good, pair]
+    assert table["faces_found"].tolist() == [1, 2]
+    assert table["x"][1] > 200  # the larger of the two
+    failures = {Path(row["path"]).name: row["reason"] for row in rows(tmp_path / "out" / "failures.csv")}
+    assert list(failures) == ["cut.jpg", "text.png", "empty.png", "gone.png", "wall.png", "dot.png"]
+    assert failures["wall.png"] == "no face found of at least 20 pixels in height"
+    assert all(reason and "\n" not in reason for reason in failures.values())
+
+
+def test_manifest_landmarks_reproduce_the_crop(portrait: NDArray[np.uint8], tmp_path: Path) -> None:
+    face = Face(save(portrait, tmp_path / "a.png"))
+    prepare([face], tmp_path / "out", cropped=False, progress=False)
+    (row,) = rows(tmp_path / "out" / "manifest.csv")
+    points = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
+    landmarks = [[float(row[f"{point}_x"]), float(row[f"{point}_y"])] for point in points]
+    crop = np.asarray(Image.open(tmp_path / "out" / row["path"]))
+    assert np.abs(align(portrait, landmarks).astype(int) - crop).mean() < 0.5
+    assert len(landmarks) == len(TEMPLATE)
+
+
+def test_unwritable_output(crops: list[Face], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"cannot be written .* choose another --out"):
+        prepare(crops, tmp_path / "file" / "out", cropped=True, progress=False)
+
+
+def test_nothing_to_prepare(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no pictures to prepare"):
+        prepare([], tmp_path / "out", cropped=True, progress=False)
+    assert not (tmp_path / "out").exists()
+
+
+def detection(x: float, y: float, side: float) -> Detection:
+    return Detection((x, y, side, side), 0.9, np.zeros((5, 2), np.float32))
+
+
+def test_the_largest_face_near_the_centre_is_chosen() -> None:
+    centre, corner, bystander = detection(260, 200, 100), detection(0, 0, 110), detection(280, 0, 40)
+    assert choose([corner, centre, bystander], 640, 480) is centre
+    assert choose([detection(0, 0, 300), centre], 640, 480).box[2] == 300
+
+
+def test_crop_names_are_readable_and_never_coincide() -> None:
+    assert crop_names(["/d/jaffe.zip/jaffe/KA.AN1.39.jpg", "/d/jaffe.zip/jaffe/NA.HA2.jpg"]) == [
+        "KA.AN1.39.png",
+        "NA.HA2.png",
+    ]
+    assert crop_names(["/d/F001/Angry/000.jpg", "/d/F002/Angry/000.jpg"]) == [
+        "F001_Angry_000.png",
+        "F002_Angry_000.png",
+    ]
+    names = crop_names(
+        ["/d/a/b.jpg", "/d/a_b.jpg", "/d/A_B.png", "/d/a/b.jpg", "/d/.hidden/..jpg", "rel/ü ß.jpg"]
+    )
+    assert len({name.lower() for name in names}) == 6
+    assert all(name.endswith(".png") and not name.startswith(".") and "/" not in name for name in names)
+
+
+def test_a_worker_that_cannot_detect_says_why(
+    crops: list[Face], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_ALONE", 0)
+    with pytest.raises(InputError, match="device abacus: cannot be used"):
+        prepare(crops, tmp_path / "out", cropped=False, device="abacus", workers=2, progress=False)
