@@ -6,7 +6,9 @@ from relgan.errors import InputError
 
 
 def test_the_nearest_folder_that_names_an_expression_counts(tmp_path):
-    root = plant(tmp_path / "r", ["Happy/a.PNG", "set/angry/anna/1.webp", "Fear/b.tif", "Fear/readme.txt"])
+    root = plant(
+        tmp_path / "r", ["Happy/a.PNG", "set/angry/anna/1.webp", "Fear/test/b.tif", "Fear/readme.txt"]
+    )
     found = {
         (face.path.rsplit("/", 1)[1], face.expression, face.split) for face in read_faces("folder", root)
     }

@@ -1,6 +1,10 @@
-import pytest
-from trees import plant
+import multiprocessing
+import os
 
+import pytest
+from trees import plant, zipped
+
+from relgan.data.face import read_bytes, walk
 from relgan.data.readers import READERS, read, reader_named
 from relgan.errors import InputError
 
@@ -31,6 +35,15 @@ def test_a_root_that_is_not_there_is_refused(tmp_path, name):
 def test_a_folder_without_pictures_says_what_it_holds(tmp_path):
     with pytest.raises(InputError, match=r"1 files skipped: not a picture"):
         read("jaffe", plant(tmp_path, [], {"notes.txt": "none"}))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_forked_workers_read_an_archive_their_parent_opened(tmp_path):
+    root = plant(tmp_path / "r", [], {f"{number}.txt": f"{number} " * 5000 for number in range(20)})
+    paths = list(walk(zipped(root)))
+    here = [read_bytes(path) for path in paths]
+    with multiprocessing.get_context("fork").Pool(4) as pool:
+        assert pool.map(read_bytes, paths * 10, chunksize=1) == here * 10
 
 
 def test_a_broken_archive_is_refused(tmp_path):
