@@ -69,4 +69,4 @@ def test_data_without_published_counts_says_so(tmp_path):
     console = Console(file=io.StringIO(), width=60)
     print_check(check("folder", plant(tmp_path, ["happy/1.png"])), console)
     assert "no published counts" in console.file.getvalue()
-    assert "1 faces without a subject" in console.file.getvalue()
+    assert "1 faces, no subjects named\n" in console.file.getvalue()

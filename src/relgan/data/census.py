@@ -135,7 +135,8 @@ def print_check(result: Check, console: Console | None = None) -> None:
     console.print(table)
     people = f"{subjects} subjects" if subjects else "no subjects named"
     console.print(
-        f"{faces} faces, {people}" + (f", {anonymous} faces without a subject" if anonymous else "")
+        f"{faces} faces, {people}"
+        + (f", {anonymous} faces without a subject" if subjects and anonymous else "")
     )
     for reason, count in Counter(skipped.reason for skipped in result.skipped).most_common():
         example = next(skipped.path for skipped in result.skipped if skipped.reason == reason)
