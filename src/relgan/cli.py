@@ -1,5 +1,6 @@
 """The command line: one verb, one function. Nothing heavy is imported before a verb is chosen."""
 
+import os
 import shlex
 import sys
 from dataclasses import dataclass
@@ -137,10 +138,12 @@ def prepare(verb: Prepare) -> None:
 
     reading: Reading = read(verb.dataset, verb.root, verb.subject_pattern)
     reader = reader_named(verb.dataset)
-    done = prepare_faces(reading.faces, verb.out, cropped=reader.cropped, workers=verb.workers)
-    print(f"{done.faces} faces in {verb.out} ({len(done.failures)} failed, {done.seconds:.0f} s)")
+    done = prepare_faces(
+        reading.faces, verb.out, cropped=reader.cropped, workers=verb.workers or os.cpu_count() or 1
+    )
+    print(f"{done.faces} faces in {verb.out} ({done.seconds:.0f} s)")
     if done.failures:
-        print(f"see {verb.out / 'failures.csv'}; the first: {done.failures[0][0]}: {done.failures[0][1]}")
+        print(f"{done.failures} pictures left out, listed with the reason in {verb.out / 'failures.csv'}")
 
 
 def evaluate(verb: Evaluate, command: str) -> None:

@@ -1,10 +1,11 @@
 """From the name of a data set and its root to a study: faces read, prepared once, and dealt into folds."""
 
+import os
 from pathlib import Path
 
 from relgan.crossval import Study
 from relgan.data.folds import Fold, plan_folds, write_folds
-from relgan.data.manifest import is_prepared, load_prepared
+from relgan.data.manifest import load_prepared, read_manifest
 from relgan.data.readers import read, reader_named
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
@@ -30,7 +31,7 @@ def study_of(
     """
     reader = reader_named(dataset)
     notes = []
-    if is_prepared(root):
+    if (root / "prepare.json").exists():
         faces, pictures = load_prepared(root)
         plan = plan_folds(faces, reader.protocol)
         folds = plan.folds
@@ -38,11 +39,16 @@ def study_of(
     else:
         reading = read(dataset, root, subject_pattern)
         plan = plan_folds(reading.faces, reader.protocol)
+        folder = out / "prepared"
         done = prepare(
-            reading.faces, out / "prepared", cropped=reader.cropped, workers=workers, progress=progress
+            reading.faces,
+            folder,
+            cropped=reader.cropped,
+            workers=workers or os.cpu_count() or 1,
+            progress=progress,
         )
-        faces, pictures = load_prepared(out / "prepared")
-        place = {source: i for i, source in enumerate(done.sources)}
+        faces, pictures = load_prepared(folder)
+        place = {source: i for i, source in enumerate(read_manifest(folder)["source"])}
         order = [place.get(face.path, -1) for face in reading.faces]
         folds = [
             Fold(
@@ -55,7 +61,7 @@ def study_of(
             for fold in plan.folds
         ]
         if done.failures:
-            notes.append(f"{len(done.failures)} pictures left out, see prepared/failures.csv")
+            notes.append(f"{done.failures} pictures left out, see prepared/failures.csv")
     labelled = classes_of(face.expression for face in faces)
     if len(labelled) < 2:
         raise InputError(

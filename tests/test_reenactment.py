@@ -1,0 +1,222 @@
+"""Stage 1: the loop learns, resumes to the same weights, and judges with the right labels."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+import relgan.reenactment as stage1
+from relgan.config import Config, ReenactmentConfig
+from relgan.data.augment import VARIANTS
+from relgan.data.face import Face
+from relgan.data.pairs import PairSampler
+from relgan.data.tensors import FaceTensors
+from relgan.errors import InputError
+from relgan.models import Discriminator, Generator, initialise
+from relgan.reenactment import (
+    PairBatch,
+    discriminator_step,
+    epoch_batches,
+    generator_step,
+    make_batch,
+    reenact_pairs,
+    steps_of,
+    train_reenactment,
+)
+from relgan.training import make_fabric, seeded
+
+Drawn = Callable[..., FaceTensors]
+SMALL = Config(
+    size=32,
+    precision="32-true",
+    reenactment=ReenactmentConfig(epochs=50, max_steps=6, batch_size=8, expand=False, choices=2, samples=1),
+)
+
+
+def weights(generator: Generator) -> torch.Tensor:
+    return torch.cat([value.flatten().float() for value in generator.state_dict().values()])
+
+
+@pytest.fixture(scope="module")
+def overfitted(drawn: Drawn, tmp_path_factory: pytest.TempPathFactory) -> tuple[FaceTensors, Generator]:
+    data = drawn(people=3, takes=1)
+    stage = ReenactmentConfig(
+        epochs=10_000,
+        max_steps=450,
+        batch_size=9,
+        learning_rate=1e-3,
+        lambda_expression=0.5,
+        lambda_identity=0.3,
+        lambda_adversarial=0.1,
+        ema_decay=0.95,
+        expand=False,
+        samples=0,
+    )
+    config = Config(size=32, precision="32-true", reenactment=stage)
+    out = tmp_path_factory.mktemp("overfit")
+    return data, train_reenactment(data, config, seed=0, out=out, fabric=make_fabric("32-true", "cpu")).generator
+
+
+def test_a_handful_of_pairs_is_learnt_until_the_output_is_the_truth(overfitted: tuple[FaceTensors, Generator]) -> None:
+    data, generator = overfitted
+    pairs = PairSampler(data.faces).draw(seeded(1, "pairs"))
+    batch, output = reenact_pairs(generator, data, pairs, 32)
+    different = torch.tensor(
+        [data.faces[s].expression != data.faces[t].expression for s, t in zip(pairs.source, pairs.target, strict=True)]
+    )
+    assert different.any()
+
+    def ssim(other: torch.Tensor) -> float:
+        return float(structural_similarity_index_measure(output[different], other[different], data_range=2.0))
+
+    print(ssim(batch.truth), ssim(batch.target), ssim(batch.source))
+    assert ssim(batch.truth) > 0.8
+    assert ssim(batch.truth) > ssim(batch.target) + 0.1
+    assert ssim(batch.truth) > ssim(batch.source) + 0.1
+
+
+def test_pictures_are_free_of_checkerboards(overfitted: tuple[FaceTensors, Generator]) -> None:
+    """Energy at the highest frequency, which upsampling faults fill, stays near that of the truth."""
+    data, generator = overfitted
+    pairs = PairSampler(data.faces).draw(seeded(1, "pairs"))
+    batch, output = reenact_pairs(generator, data, pairs, 32)
+
+    def alternating(pictures: torch.Tensor) -> float:
+        sign = torch.tensor([1.0, -1.0]).repeat(16)
+        rows = (pictures * sign).mean(3).abs().mean() + (pictures * sign[:, None]).mean(2).abs().mean()
+        return float(rows + (pictures * sign * sign[:, None]).mean((2, 3)).abs().mean())
+
+    assert alternating(output) < 2 * alternating(batch.truth) + 0.01
+
+
+def run(data: FaceTensors, out: Path, config: Config = SMALL, seed: int = 0) -> stage1.Reenactment:
+    return train_reenactment(data, config, seed=seed, out=out, fabric=make_fabric("32-true", "cpu"))
+
+
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(drawn: Drawn, tmp_path: Path) -> None:
+    data = drawn(people=3)
+    first, again, other = (run(data, tmp_path / name, seed=seed) for name, seed in (("a", 0), ("b", 0), ("c", 1)))
+    assert torch.equal(weights(first.generator), weights(again.generator))
+    assert not torch.equal(weights(first.generator), weights(other.generator))
+    assert (tmp_path / "a" / "log.jsonl").read_text() == (tmp_path / "b" / "log.jsonl").read_text()
+
+
+def test_a_killed_run_resumes_to_the_same_result(
+    drawn: Drawn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = drawn(people=3)
+    whole = run(data, tmp_path / "whole")
+    monkeypatch.setattr(stage1, "CHECKPOINT_SECONDS", 0.0)
+    original, calls = stage1.generator_step, 0
+
+    def dying(*arguments: object, **named: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == 5:
+            raise KeyboardInterrupt
+        return original(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(stage1, "generator_step", dying)
+    with pytest.raises(KeyboardInterrupt):
+        run(data, tmp_path / "killed")
+    assert (tmp_path / "killed" / "checkpoint.pt").exists()
+    monkeypatch.setattr(stage1, "generator_step", original)
+    resumed = run(data, tmp_path / "killed")
+    assert torch.equal(weights(whole.generator), weights(resumed.generator))
+    assert not (tmp_path / "killed" / "checkpoint.pt").exists()
+    last = [json.loads((tmp_path / name / "log.jsonl").read_text().splitlines()[-1]) for name in ("whole", "killed")]
+    assert last[0]["step"] == last[1]["step"] == 6
+
+
+def test_a_checkpoint_of_other_settings_is_refused(drawn: Drawn, tmp_path: Path) -> None:
+    torch.save({"fingerprint": "another"}, tmp_path / "checkpoint.pt")
+    with pytest.raises(InputError, match=r"checkpoint\.pt: from a run with other settings"):
+        run(drawn(people=3), tmp_path)
+
+
+def test_a_run_leaves_a_log_and_grids_of_source_target_truth_and_output(drawn: Drawn, tmp_path: Path) -> None:
+    run(drawn(people=3), tmp_path)
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert {"step", "generator", "discriminator", "pixel", "adversarial", "expression", "identity"} <= set(rows[-1])
+    grid = Image.open(tmp_path / "samples" / "step_000006.png")
+    assert grid.size == (8 * 32, 4 * 32)
+    assert list((tmp_path / "tensorboard").iterdir())
+
+
+def batch_of(drawn: Drawn) -> tuple[PairBatch, Generator, Discriminator]:
+    data = drawn(people=3)
+    generator, discriminator = Generator(32), Discriminator(3, 3, 32)
+    for network in (generator, discriminator):
+        initialise(network, torch.Generator().manual_seed(0))
+    pairs, variants = next(epoch_batches(PairSampler(data.faces), SMALL.reenactment, 0, 0))
+    return make_batch(data, pairs, variants, 32), generator, discriminator
+
+
+def test_the_discriminators_step_sees_source_expression_target_identity_and_fake(drawn: Drawn) -> None:
+    batch, generator, discriminator = batch_of(drawn)
+    reenacted = generator(batch.source, batch.target)
+    losses = discriminator_step(discriminator, batch, reenacted)
+    source, target, fake = (discriminator(p) for p in (batch.source, batch.target, reenacted.picture.detach()))
+    cross = torch.nn.functional.cross_entropy
+    assert losses["expression_real"].item() == pytest.approx(cross(source.expression, batch.expression).item(), abs=1e-4)
+    assert losses["identity_real"].item() == pytest.approx(cross(target.identity, batch.identity).item(), abs=1e-4)
+    fakes = torch.full_like(batch.expression, 3)
+    assert losses["fake"].item() == pytest.approx(cross(fake.expression, fakes).item(), abs=1e-4)
+    losses["discriminator"].backward()
+    assert all(parameter.grad is None for parameter in generator.parameters())
+
+
+def test_the_generators_step_reaches_both_encoders_and_leaves_the_discriminator_alone(drawn: Drawn) -> None:
+    batch, generator, discriminator = batch_of(drawn)
+    discriminator.requires_grad_(False)
+    losses = generator_step(discriminator, generator, batch, generator(batch.source, batch.target), SMALL.reenactment)
+    losses["generator"].backward()
+    for encoder in (generator.expression_encoder, generator.identity_encoder):
+        gradient = encoder.blocks[0][0].weight.grad
+        assert gradient is not None
+        assert gradient.abs().sum() > 0
+    assert all(parameter.grad is None for parameter in discriminator.parameters())
+
+
+def test_the_discriminator_waits_when_its_loss_is_below_the_threshold(drawn: Drawn, tmp_path: Path) -> None:
+    patient = replace(SMALL, reenactment=replace(SMALL.reenactment, discriminator_threshold=1e9))
+    assert run(drawn(people=3), tmp_path / "patient", patient).discriminator_share == 0
+    assert run(drawn(people=3), tmp_path / "eager").discriminator_share == 1
+
+
+def test_unknown_people_train_with_masked_identity_and_pixels(drawn: Drawn, tmp_path: Path) -> None:
+    known = drawn(people=3)
+    faces = [Face(face.path, face.expression) for face in known.faces]
+    data = FaceTensors.of(faces, known.pictures, known.classes)
+    run(data, tmp_path)
+    row = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
+    assert row["identity"] == row["identity_real"] == 0
+    assert row["keep"] > 0
+    assert np.isfinite(list(row.values())).all()
+
+
+def test_expanding_walks_all_forty_variants_of_every_face(drawn: Drawn) -> None:
+    data = drawn(people=3, takes=1)
+    stage = ReenactmentConfig(batch_size=9, expand=True)
+    seen: dict[int, set[int]] = {}
+    for pairs, variants in epoch_batches(PairSampler(data.faces), stage, 0, 0):
+        for source, variant in zip(pairs.source.tolist(), variants[:, 0].tolist(), strict=True):
+            seen.setdefault(source, set()).add(variant)
+    assert set(seen) == set(range(9))
+    assert all(len(variants) == VARIANTS for variants in seen.values())
+    assert steps_of(9, stage)[0] == VARIANTS
+
+
+def test_skipping_batches_gives_the_rest_of_the_same_epoch(drawn: Drawn) -> None:
+    sampler = PairSampler(drawn(people=3).faces)
+    whole = list(epoch_batches(sampler, SMALL.reenactment, 0, 3))
+    rest = list(epoch_batches(sampler, SMALL.reenactment, 0, 3, skip=2))
+    assert len(rest) == len(whole) - 2
+    assert torch.equal(rest[0][0].target, whole[2][0].target)
+    assert torch.equal(rest[0][1], whole[2][1])
