@@ -180,3 +180,16 @@ def test_tensorflow_and_the_package_are_never_imported(monkeypatch: pytest.Monke
 def test_a_device_that_is_not_there(device: str) -> None:
     with pytest.raises(InputError, match=f"device {device}: cannot be used"):
         Detector(device=device)
+
+
+def test_crops_show_exactly_their_box(clutter: Draw) -> None:
+    picture = clutter(60, 80)
+    levels = [detect._Level(np.ones(2, np.float32), [picture])]
+    edges = np.array([[10, 20, 34, 44], [-6, 50, 18, 74]], np.float32)
+    inside, outside = detect._cut(
+        levels, detect._Boxes(np.zeros(2, np.intp), edges, np.ones(2, np.float32)), 24
+    )
+    np.testing.assert_array_equal(inside, picture[20:44, 10:34])
+    np.testing.assert_array_equal(outside[:10, 6:], picture[50:60, :18])
+    assert not outside[:, :6].any()
+    assert not outside[10:].any()
