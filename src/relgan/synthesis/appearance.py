@@ -1,7 +1,7 @@
 """What is painted on a person's chart: skin, lips, make-up, beard, brows, scalp hair, clothes.
 
-Lengths and places are metres on the mean head. Colours are linear reflectances; skin is Beer's law over melanin and
-haemoglobin.
+Lengths and places are metres on the mean head. Colours are linear reflectances; skin is Beer's law over
+melanin and haemoglobin.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ import torch
 from torch import Tensor
 
 from relgan.synthesis.chart import Chart, azimuth_degrees, bell, noise, smooth_step
-from relgan.synthesis.people import Hair, Person
+from relgan.synthesis.grooming import Hair
+from relgan.synthesis.people import Person
 
-MELANIN_ABSORBS = (0.60, 1.0, 1.52)
-HAEMOGLOBIN_ABSORBS = (0.16, 1.0, 0.80)
-BRIGHTEST_SKIN = 0.86
+MELANIN_ABSORBS = (0.78, 1.0, 1.32)
+HAEMOGLOBIN_ABSORBS = (0.16, 1.0, 1.05)
+BRIGHTEST_SKIN = (0.86, 0.80, 0.71)
 # The hairline's height over the azimuth (degrees).
 HAIRLINE_AZIMUTH = (0.0, 14.0, 28.0, 42.0, 54.0, 64.0, 74.0, 86.0, 100.0, 122.0, 180.0)
-HAIRLINE_Z = (0.803, 0.803, 0.798, 0.784, 0.762, 0.740, 0.716, 0.704, 0.690, 0.662, 0.650)
+HAIRLINE_Z = (0.797, 0.797, 0.792, 0.777, 0.755, 0.735, 0.714, 0.702, 0.690, 0.662, 0.650)
 
 
 @dataclass
@@ -101,7 +102,7 @@ def _paint_skin(canvas: _Canvas, person: Person, chart: Chart, lips: Tensor) -> 
     absorbed = pigment[..., None] * _row(MELANIN_ABSORBS, pigment) + blood[..., None] * _row(
         HAEMOGLOBIN_ABSORBS, pigment
     )
-    canvas.albedo = BRIGHTEST_SKIN * torch.exp(-absorbed) * (1 - 0.45 * seam[..., None])
+    canvas.albedo = _row(BRIGHTEST_SKIN, pigment) * torch.exp(-absorbed) * (1 - 0.45 * seam[..., None])
     shiny = 0.4 + nose + 0.5 * _spot(canvas.x, 0.035, z - 0.775, 0.02) + 0.4 * cheek
     canvas.gloss = (0.12 + 0.30 * skin.oil * shiny) * (1 + 0.3 * canvas.middle[..., 2]) + 0.5 * lips
 
@@ -142,6 +143,8 @@ def _paint_beard(canvas: _Canvas, person: Person, chart: Chart, lips: Tensor, of
     jaw = smooth_step(0.0, 0.02, 0.700 - z + 0.62 * (across - 0.05)) * smooth_step(0.030, 0.05, across)
     jaw = (jaw + (1 - smooth_step(0.640, 0.652, z)) * (across < 0.05)).clamp(0, 1)
     jaw = jaw * (1 - smooth_step(0.715, 0.735, z)) * (1 - chart.masks["ears"]) * smooth_step(-0.02, -0.035, y)
+    corners = _spot(across - 0.037, 0.012, z - 0.652, 0.022) * 1.2
+    jaw = torch.maximum(jaw, corners.clamp(max=1))
     grows = (z > 0.603).float() * (1 - lips)
     everywhere = torch.stack([moustache, goatee, jaw]).amax(0).clamp(0, 1) * grows
     dense = (beard.moustache * moustache + beard.goatee * goatee).clamp(0, 1)

@@ -1,4 +1,5 @@
-"""From metres to pixels: pose, perspective, and the similarity that lays the five landmarks on the aligned face."""
+"""From metres to pixels: pose, perspective, and the similarity that lays the five landmarks on the aligned
+face."""
 
 from __future__ import annotations
 
@@ -60,14 +61,16 @@ def _landmark_vertices(head: Head) -> Tensor:
 
 
 def landmarks_of(head: Head, vertices: Tensor) -> Tensor:
-    """(B, V, 3) to (B, 5, 3): pupils looking straight ahead, nose tip, mouth corners, in the order of LANDMARKS."""
+    """(B, V, 3) to (B, 5, 3): pupils looking straight ahead, nose tip, mouth corners, in the order of
+    LANDMARKS."""
     ahead = torch.tensor([0.0, -0.0155, 0.0], device=vertices.device)
     eyes = [vertices[:, head.part_vertices(part)].mean(1) + ahead for part in (RIGHT_EYE, LEFT_EYE)]
     return torch.cat([torch.stack(eyes, 1), vertices[:, _landmark_vertices(head)]], 1)
 
 
 def view_of(head: Head, vertices: Tensor, shots: Sequence[Shot], size: int) -> View:
-    """The camera of each shot, with the aligned face's frame of `size` pixels fitted to the projected landmarks."""
+    """The camera of each shot, with the aligned face's frame of `size` pixels fitted to the projected
+    landmarks."""
     device = vertices.device
     angles = torch.tensor([[shot.yaw, shot.pitch, shot.roll] for shot in shots], device=device)
     rotation = _rotations(torch.deg2rad(angles))
@@ -100,7 +103,8 @@ def _rotations(angles: Tensor) -> Tensor:
 
 
 def _fit(points: Tensor, template: Tensor, error: Tensor) -> Tensor:
-    """Least-squares similarity (B, 2, 3) from points (B, 5, 2) to the template (5, 2), with a detector's error.
+    """Least-squares similarity (B, 2, 3) from points (B, 5, 2) to the template (5, 2), with a detector's
+    error.
 
     As relgan.faces.align.similarity, for a batch.
     """

@@ -1,7 +1,7 @@
 """The chart on which skin is painted: azimuth and height of the mean head, so paint moves with the mesh.
 
-A texel holds what lies outermost there on the mean head. Everything painted is written in the coordinates of the mean
-head (metres), and a map's relief becomes a tilt of the surface normal through `Chart.tilt`.
+A texel holds what lies outermost there on the mean head. Everything painted is written in the coordinates of
+the mean head (metres), and a map's relief becomes a tilt of the surface normal through `Chart.tilt`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class Chart:
     position: (H, W, 3) the mean head's surface under each texel, metres.
     masks: name to (H, W).
     tilt: (H, W, 3, 2) from a map's derivatives along columns and rows (per texel) to its gradient in space.
-    lid_distance: (H, W) distance to the nearest lash line, metres; above_lid: (H, W) 1 above the eye's middle.
+    lid_distance: (H, W) distance to the nearest lash line, metres; above_lid: (H, W) 1 above the eye's
+    middle.
     """
 
     position: Tensor
@@ -129,7 +130,8 @@ def _tilt(position: Tensor) -> Tensor:
     tangents = torch.stack([along_column, along_row], -1)  # (H, W, 3, 2)
     metric = tangents.transpose(-1, -2) @ tangents
     metric = metric + 1e-8 * torch.eye(2, device=position.device)
-    return tangents @ torch.linalg.inv(metric)
+    inverse: Tensor = torch.linalg.inv(metric)
+    return tangents @ inverse
 
 
 def smooth_step(low: float, high: float, x: Tensor) -> Tensor:

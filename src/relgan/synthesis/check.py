@@ -1,4 +1,4 @@
-"""The automatic check for parts that poke through: the mouth's inside beyond the lips, the eyeball through a lid."""
+"""Finds parts that poke through: the mouth's inside beyond the lips, an eyeball through its lid."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ TOLERATED_COLUMNS = 2
 
 @dataclass(frozen=True)
 class Kinds:
-    """What lies at each sample: (B, H, W) of OTHER, LIP, MOUTH, LEFT_EYEBALL, RIGHT_EYEBALL; 0 is background."""
+    """What lies at each sample: (B, H, W) of OTHER, LIP, MOUTH, LEFT_EYEBALL, RIGHT_EYEBALL; 0 is
+    background."""
 
     image: Tensor
 
@@ -40,7 +41,8 @@ def kinds_of(
 def find_leaks(kinds: Kinds) -> Tensor:
     """(B,) bool: something shows where it must not.
 
-    The mouth's inside must have lip above and below it in its column; lips must not lie within it (two runs in one
+    The mouth's inside must have lip above and below it in its column; lips must not lie within it (two runs
+    in one
     column: something came through); an eyeball is one run per column.
     """
     image = kinds.image

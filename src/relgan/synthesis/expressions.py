@@ -1,7 +1,7 @@
 """Expressions as FACS action units: which units, how strong on each side, and how they rise and fall.
 
-The combinations follow EMFACS with the variants people show. An expression knows nothing of the person: `shape_weights`
-turns any units into shape weights for any ancestry.
+The combinations follow EMFACS with the variants people show. An expression knows nothing of the person:
+`shape_weights` turns any units into shape weights for any ancestry.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from relgan.synthesis.emfacs import VARIANTS
 from relgan.synthesis.head import ANCESTRIES, Head
 
 Array = npt.NDArray[np.float32]
 
-# Action unit -> shapes and weights. {S}/{s} stand for the side; "mh:" shapes exist per ancestry and are halved by side.
+# Action unit -> shapes and weights. {S}/{s} stand for the side; "mh:" shapes exist per ancestry and are
+# halved by side.
 UNIT_SHAPES: dict[int, tuple[tuple[str, float], ...]] = {
     1: (("browInnerUp", 1.9),),
     2: (("browOuterUp{S}", 1.7),),
@@ -65,123 +67,8 @@ LIMITS = {
 
 
 @dataclass(frozen=True)
-class Unit:
-    """One unit's part in a variant: how often it is shown, its mean strength and the spread of that."""
-
-    unit: int
-    probability: float
-    mean: float
-    spread: float
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A way of showing an expression; one_sided lists the units shown on one side alone."""
-
-    share: float
-    units: tuple[Unit, ...]
-    one_sided: tuple[int, ...] = ()
-
-
-VARIANTS: dict[str, tuple[Variant, ...]] = {
-    "neutral": (Variant(1, ()),),
-    "anger": (
-        Variant(
-            0.55,  # lips tight
-            (Unit(4, 1, 1.05, 0.12), Unit(7, 1, 0.75, 0.15), Unit(5, 0.4, 0.4, 0.15), Unit(23, 1, 0.95, 0.15),
-             Unit(17, 0.6, 0.6, 0.2), Unit(38, 0.5, 0.7, 0.2)),
-        ),
-        Variant(
-            0.3,  # teeth bared
-            (Unit(4, 1, 1.05, 0.12), Unit(7, 1, 0.7, 0.15), Unit(9, 0.5, 0.35, 0.1), Unit(10, 1, 0.55, 0.15),
-             Unit(16, 1, 0.6, 0.2), Unit(25, 1, 0.6, 0.2), Unit(26, 0.5, 0.3, 0.15), Unit(20, 0.4, 0.3, 0.1)),
-        ),
-        Variant(0.15, (Unit(4, 1, 1.1, 0.12), Unit(5, 1, 0.65, 0.15), Unit(7, 0.6, 0.4, 0.1), Unit(23, 0.7, 0.6, 0.2))),
-    ),
-    "contempt": (
-        Variant(0.55, (Unit(14, 1, 1.1, 0.15), Unit(12, 1, 0.45, 0.12), Unit(30, 0.5, 0.35, 0.1)), (12, 14, 30)),
-        Variant(
-            0.25,  # the lip lifted on one side
-            (Unit(14, 1, 0.8, 0.15), Unit(10, 1, 0.6, 0.15), Unit(9, 0.4, 0.3, 0.1), Unit(12, 0.6, 0.35, 0.1)),
-            (9, 10, 12, 14),
-        ),
-        Variant(
-            0.2,  # with lowered lids and a raised chin
-            (Unit(14, 1, 1.15, 0.15), Unit(12, 0.5, 0.4, 0.1), Unit(17, 1, 0.45, 0.15), Unit(43, 0.6, 0.22, 0.06),
-             Unit(2, 0.4, 0.5, 0.15)),
-            (2, 12, 14),
-        ),
-    ),
-    "disgust": (
-        Variant(
-            0.5,
-            (Unit(9, 1, 1.0, 0.12), Unit(4, 0.7, 0.5, 0.15), Unit(7, 0.8, 0.6, 0.15), Unit(6, 0.4, 0.5, 0.15),
-             Unit(17, 0.6, 0.6, 0.2), Unit(15, 0.4, 0.4, 0.15), Unit(10, 0.4, 0.4, 0.1)),
-        ),
-        Variant(
-            0.5,  # mouth open
-            (Unit(9, 1, 0.8, 0.15), Unit(10, 1, 0.75, 0.15), Unit(4, 0.5, 0.4, 0.15), Unit(7, 0.7, 0.5, 0.15),
-             Unit(16, 0.6, 0.5, 0.15), Unit(25, 1, 0.5, 0.15), Unit(26, 0.5, 0.35, 0.15), Unit(15, 0.3, 0.3, 0.1)),
-        ),
-    ),
-    "fear": (
-        Variant(
-            0.55,  # jaw dropped
-            (Unit(1, 1, 1.0, 0.12), Unit(2, 0.8, 0.55, 0.15), Unit(4, 0.9, 0.6, 0.15), Unit(5, 1, 0.9, 0.12),
-             Unit(20, 1, 0.9, 0.2), Unit(25, 1, 0.7, 0.2), Unit(26, 1, 0.65, 0.2)),
-        ),
-        Variant(
-            0.45,
-            (Unit(1, 1, 1.0, 0.12), Unit(2, 0.8, 0.5, 0.15), Unit(4, 0.9, 0.65, 0.15), Unit(5, 1, 0.9, 0.12),
-             Unit(7, 0.4, 0.3, 0.1), Unit(20, 1, 1.0, 0.2), Unit(25, 0.7, 0.5, 0.2), Unit(16, 0.4, 0.4, 0.15)),
-        ),
-    ),
-    "happiness": (
-        Variant(0.35, (Unit(6, 0.9, 0.8, 0.2), Unit(12, 1, 1.1, 0.15))),
-        Variant(
-            0.4,
-            (Unit(6, 1, 0.9, 0.2), Unit(12, 1, 1.05, 0.15), Unit(13, 1, 0.85, 0.15), Unit(25, 1, 0.6, 0.15)),
-        ),
-        Variant(
-            0.25,  # laughing
-            (Unit(6, 1, 1.0, 0.15), Unit(12, 1, 1.0, 0.12), Unit(13, 1, 0.9, 0.15), Unit(25, 1, 0.7, 0.15),
-             Unit(26, 1, 0.7, 0.25), Unit(7, 0.3, 0.3, 0.1)),
-        ),
-    ),
-    "sadness": (
-        Variant(
-            0.6,
-            (Unit(1, 1, 1.0, 0.12), Unit(4, 0.9, 0.6, 0.15), Unit(15, 1, 0.95, 0.15), Unit(17, 0.7, 0.6, 0.2),
-             Unit(43, 0.5, 0.2, 0.06)),
-        ),
-        Variant(
-            0.25,
-            (Unit(1, 1, 1.05, 0.12), Unit(4, 0.6, 0.5, 0.15), Unit(15, 1, 0.65, 0.15), Unit(43, 0.9, 0.32, 0.07)),
-        ),
-        Variant(
-            0.15,  # close to tears
-            (Unit(1, 1, 0.9, 0.12), Unit(4, 1, 0.7, 0.15), Unit(6, 0.8, 0.4, 0.1), Unit(15, 1, 0.8, 0.15),
-             Unit(17, 1, 0.85, 0.15), Unit(20, 0.6, 0.4, 0.1), Unit(7, 0.6, 0.35, 0.1)),
-        ),
-    ),
-    "surprise": (
-        Variant(
-            0.65,
-            (Unit(1, 1, 1.0, 0.12), Unit(2, 1, 1.05, 0.12), Unit(5, 0.95, 0.85, 0.15), Unit(27, 1, 0.7, 0.18),
-             Unit(25, 1, 0.3, 0.1)),
-        ),
-        Variant(
-            0.35,
-            (Unit(1, 1, 1.0, 0.12), Unit(2, 1, 1.05, 0.12), Unit(5, 0.9, 0.8, 0.15), Unit(26, 1, 0.85, 0.2),
-             Unit(25, 1, 0.4, 0.1)),
-        ),
-    ),
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
 class Take:
-    """One performance of an expression: its units at the apex (A, 2), and when each unit (A,) rises and falls."""
+    """One performance of an expression: its units' strengths at the apex (A, 2) and their timing (A,)."""
 
     expression: str
     apex: Array
@@ -212,7 +99,7 @@ def intensity_at(time: float) -> float:
 
 
 def frame_times(frames: int) -> list[float]:
-    """When the frames of a take are shown: evenly through onset, apex and offset; a single frame is the apex."""
+    """When the frames of a take are shown: evenly from onset to offset; a single frame is the apex."""
     return [0.5] if frames == 1 else [(k + 1) / (frames + 1) for k in range(frames)]
 
 
@@ -229,13 +116,13 @@ def draw_take(expression: str, rng: np.random.Generator) -> Take:
     for unit in UNITS:  # what a face at rest does anyway
         if unit not in (9, 26, 27, 30, 43) and rng.random() < 0.08:
             apex[UNIT_INDEX[unit]] = 0.12 * rng.random()
-    for part in variant.units:
-        strength = min(1.3, max(0.0, (part.mean + part.spread * rng.normal()) * scale))
+    for unit, (mean, spread, probability) in variant.units.items():
+        strength = min(1.3, max(0.0, (mean + spread * rng.normal()) * scale))
         sides = strength * (1 + asymmetry * rng.normal(size=2))
-        if part.unit in variant.one_sided:
+        if unit in variant.one_sided:
             sides = np.where(np.arange(2) == side, strength, strength * other_side)
-        if rng.random() < part.probability:
-            apex[UNIT_INDEX[part.unit]] = np.maximum(apex[UNIT_INDEX[part.unit]], sides)
+        if rng.random() < probability:
+            apex[UNIT_INDEX[unit]] = np.maximum(apex[UNIT_INDEX[unit]], sides)
     jitter = rng.uniform(-0.03, 0.03, size=(3, len(UNITS))).astype(np.float32)
     return Take(expression, np.clip(apex, 0, 1.35), 0.04 + jitter[0], 0.44 + jitter[1], 0.62 + jitter[2])
 
@@ -261,7 +148,7 @@ def _unit_matrix(head: Head) -> Tensor:
 
 
 def shape_weights(head: Head, units: Tensor, ancestry: Tensor) -> Tensor:
-    """Action units (B, A, 2) and ancestry shares (B, 3) to shape weights (B, K), kept within what a mouth can do."""
+    """Action units (B, A, 2) and ancestry shares (B, 3) to shape weights (B, K) that a mouth can bear."""
     share = ancestry / ancestry.sum(1, keepdim=True)
     weights = torch.einsum("ba,rak,br->bk", units.flatten(1), _unit_matrix(head), share)
     grin = units[:, UNIT_INDEX[13]].clamp(0, 1)
@@ -279,12 +166,6 @@ def shape_weights(head: Head, units: Tensor, ancestry: Tensor) -> Tensor:
             weights[:, head.names[prefix + word]] = weights[:, head.names[prefix + word]].clamp(max=limit)
     weights[:, head.names["jawOpen"]] = weights[:, head.names["jawOpen"]].clamp(max=1.05)
     return weights
-
-
-def mean_strength(take: Take) -> float:
-    """The take's strength at its apex: the mean of the units that carry it, about 1."""
-    carried = take.apex.max(1)
-    return float(carried[carried > 0.3].mean()) if (carried > 0.3).any() else 0.0
 
 
 def unit_columns() -> Sequence[str]:

@@ -1,7 +1,7 @@
-"""`synthesize`: a folder of labelled, aligned synthetic faces with a manifest; resumable, the same for any workers.
+"""`synthesize`: a folder of labelled, aligned synthetic faces; resumable, the same for any workers.
 
-``out/faces/*.png`` are the pictures, ``out/manifest.csv`` says what they show, ``out/synthesis.json`` with which settings
-they were made. While work goes on, ``out/.journal.jsonl`` holds the finished sittings.
+``out/faces/*.png`` are the pictures, ``out/manifest.csv`` says what they show, ``out/synthesis.json`` with
+which settings they were made. While work goes on, ``out/.journal.jsonl`` holds the finished sittings.
 """
 
 from __future__ import annotations
@@ -18,52 +18,25 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from relgan.data.manifest import COLUMNS, POINTS, write_table
+from relgan.data.manifest import write_table
 from relgan.errors import InputError
 from relgan.expressions import CANONICAL, canonical
-from relgan.synthesis.expressions import Take, draw_take, frame_times, intensity_at, unit_columns
 from relgan.synthesis.head import import_anny, load_head
-from relgan.synthesis.people import draw_person
-from relgan.synthesis.render import Model, Rendered, Studio
-from relgan.synthesis.sittings import Shot, Sitting, draw_shot, draw_sitting
+from relgan.synthesis.photographer import MANIFEST_COLUMNS, Photographer, Row, Settings
 
-FORMAT = 1
 MANIFEST = "manifest.csv"
 SUMMARY = "synthesis.json"
 JOURNAL = ".journal.jsonl"
-EXTRA_COLUMNS = ("sitting", "take", "seed", "yaw", "pitch", "roll", "female", "years", *unit_columns())
-CPU_BATCH, GPU_BATCH = 4, 64
-DAMPING, TRIES = 0.82, 4  # a picture with a leak is taken again with weaker units
-
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the pictures depend on; a folder is finished or resumed only with the same."""
-
-    people: int
-    expressions: tuple[str, ...]
-    frames: int
-    size: int
-    yaw: float
-    seed: int
-    sittings: int
-    takes: int
-    format: int = FORMAT
 
 
 @dataclass(frozen=True, slots=True)
 class Synthesized:
-    """faces written; rejected: pictures taken again because parts poked through; leaking: those that still do."""
+    """faces written; rejected: taken again because parts poked through; leaking: those that still do."""
 
     faces: int
     rejected: int
@@ -100,14 +73,17 @@ def synthesize(
         yaw: the largest turn of the head between sittings, degrees.
         seed: of everything drawn.
         sittings: how often each person is photographed, in another pose and light each time.
-        takes: performances of each expression; each is given by many people, unit by unit the same, so that the truth
+        takes: performances of each expression; each is given by many people, unit by unit the same, so that
+        the truth
             of a pair exists exactly where the column `take` agrees.
-        workers: processes, one CPU core each. With more than one, a script needs ``if __name__ == "__main__":``.
+        workers: processes, one CPU core each. With more than one, a script needs ``if __name__ ==
+        "__main__":``.
         device: torch device.
         progress: show a progress bar on standard error.
 
     Raises:
-        InputError: anny is missing, an option is out of range, or `out` cannot be written or holds something else.
+        InputError: anny is missing, an option is out of range, or `out` cannot be written or holds something
+        else.
     """
     started = time.perf_counter()
     out = Path(out)
@@ -120,7 +96,7 @@ def synthesize(
             done = _finish(out, settings)
     except BrokenProcessPool as error:
         raise InputError(
-            f"{out}: a worker process died, perhaps for want of memory; run the same command with fewer workers"
+            f"{out}: a worker process died, perhaps for want of memory; run it again with fewer workers"
         ) from error
     except OSError as error:
         raise InputError(
@@ -130,9 +106,15 @@ def synthesize(
 
 
 def _checked(
-    people: int, expressions: Sequence[str] | None, frames: int, size: int, yaw: float, seed: int, sittings: int,
+    people: int,
+    expressions: Sequence[str] | None,
+    frames: int,
+    size: int,
+    yaw: float,
+    seed: int,
+    sittings: int,
     takes: int,
-) -> Settings:  # fmt: skip
+) -> Settings:
     names: list[str] = []
     for word in expressions if expressions is not None else CANONICAL:
         name = canonical(word)
@@ -154,147 +136,6 @@ def _checked(
         raise InputError(f"--expressions: none given; choose from {' '.join(CANONICAL)}")
     ordered = tuple(name for name in CANONICAL if name in names)
     return Settings(people, ordered, frames, size, float(yaw), seed, sittings, takes)
-
-
-# ---- one sitting of one person ----
-
-
-class Photographer:
-    """Takes the pictures of sittings: one per process."""
-
-    def __init__(self, out: Path, settings: Settings, device: str) -> None:
-        self.out, self.settings = out, settings
-        self.studio = Studio(settings.size, device)
-        self.batch = CPU_BATCH if device == "cpu" else GPU_BATCH
-        self._model: tuple[int, Model] | None = None
-        self._takes: dict[tuple[str, int], Take] = {}
-
-    def photograph(self, person: int, sitting: int) -> tuple[list[Row], int]:
-        """The pictures of one sitting, written; their manifest rows, and how many had to be taken again."""
-        settings = self.settings
-        model = self._person(person)
-        scene = draw_sitting(settings.seed, person, sitting, settings.yaw)
-        pictures = self._planned(person, sitting, scene)
-        rows: list[Row] = []
-        rejected = 0
-        for start in range(0, len(pictures), self.batch):
-            some = pictures[start : start + self.batch]
-            units = torch.from_numpy(np.stack([picture.units for picture in some]))
-            rendered, units, again = self._take(model, units, [picture.shot for picture in some])
-            rejected += again
-            for k, picture in enumerate(some):
-                path = f"faces/{picture.name}.png"
-                Image.fromarray(rendered.pictures[k].cpu().numpy()).save(self.out / path, compress_level=4)
-                rows.append(self._row(model, picture, path, units[k], rendered, k))
-        return rows, rejected
-
-    def _person(self, person: int) -> Model:
-        if self._model is None or self._model[0] != person:
-            self._model = (
-                person,
-                self.studio.model(draw_person(self.studio.head, self.settings.seed, person)),
-            )
-        return self._model[1]
-
-    def _planned(self, person: int, sitting: int, scene: Sitting) -> list[_Picture]:
-        settings, planned = self.settings, []
-        for expression in settings.expressions:
-            code = CANONICAL.index(expression)
-            chooser = np.random.default_rng([settings.seed, 4, person, sitting, code])
-            number = int(chooser.integers(settings.takes))
-            take = self._takes.setdefault(
-                (expression, number),
-                draw_take(expression, np.random.default_rng([settings.seed, 3, code, number])),
-            )
-            for frame, moment in enumerate(frame_times(settings.frames)):
-                rng = np.random.default_rng([settings.seed, 5, person, sitting, code, frame])
-                sequence = f"P{person:05d}-s{sitting}-{expression}"
-                planned.append(
-                    _Picture(
-                        name=f"{sequence}-{frame:02d}",
-                        expression=expression,
-                        sequence=sequence,
-                        sitting=sitting,
-                        take=number,
-                        frame=frame,
-                        intensity=intensity_at(moment) if expression != "neutral" else 0.0,
-                        units=take.at(moment),
-                        shot=draw_shot(scene, rng),
-                    )
-                )
-        return planned
-
-    def _take(
-        self, model: Model, units: torch.Tensor, shots: list[Shot]
-    ) -> tuple[Rendered, torch.Tensor, int]:
-        """Render; take those with a leak again with weaker units."""
-        result = self.studio.render([model] * len(shots), units, shots)
-        again = 0
-        for _ in range(TRIES):
-            bad = result.leaks.nonzero()[:, 0].tolist()
-            if not bad:
-                break
-            again += len(bad)
-            units = units.clone()
-            units[bad] *= DAMPING
-            repeated = self.studio.render([model] * len(bad), units[bad], [shots[k] for k in bad])
-            for name in ("pictures", "landmarks", "leaks"):
-                getattr(result, name)[bad] = getattr(repeated, name)
-        return result, units, again
-
-    def _row(
-        self, model: Model, picture: _Picture, path: str, units: torch.Tensor, rendered: Rendered, k: int
-    ) -> Row:
-        settings, person, shot = self.settings, model.person, picture.shot
-        points = rendered.landmarks[k].tolist()
-        row: Row = {
-            "path": path,
-            "expression": picture.expression,
-            "subject": person.name,
-            "sequence": picture.sequence,
-            "frame": picture.frame,
-            "intensity": round(picture.intensity, 3),
-            "view": "frontal" if abs(shot.yaw) < 10 else ("right" if shot.yaw > 0 else "left"),
-            "split": "",
-            "source": "synthetic",
-            "align": "similarity",
-            "detection": 1,
-            "faces_found": 1,
-            "width": settings.size,
-            "height": settings.size,
-            **dict(zip("xywh", (0, 0, settings.size, settings.size), strict=True)),
-            "sitting": picture.sitting,
-            "take": picture.take,
-            "seed": settings.seed,
-            "yaw": round(shot.yaw, 2),
-            "pitch": round(shot.pitch, 2),
-            "roll": round(shot.roll, 2),
-            "female": int(person.female),
-            "years": round(person.years),
-        }
-        for point, (x, y) in zip(POINTS, points, strict=True):
-            row[f"{point}_x"], row[f"{point}_y"] = round(x, 2), round(y, 2)
-        row |= {
-            name: f"{value:.3g}" for name, value in zip(unit_columns(), units.flatten().tolist(), strict=True)
-        }
-        row["leaking"] = bool(rendered.leaks[k])
-        return row
-
-
-@dataclass(frozen=True)
-class _Picture:
-    name: str
-    expression: str
-    sequence: str
-    sitting: int
-    take: int
-    frame: int
-    intensity: float
-    units: np.ndarray[Any, np.dtype[np.float32]]
-    shot: Shot
-
-
-# ---- the folder: journal, workers, manifest ----
 
 
 def _open(out: Path, settings: Settings) -> Row | None:
@@ -345,7 +186,8 @@ def _run(out: Path, settings: Settings, workers: int, device: str, progress: boo
     finished = _resume(out, settings)
     each = len(settings.expressions) * settings.frames
     columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )  # fmt: skip
     begun = time.perf_counter()
@@ -381,7 +223,7 @@ def _finish(out: Path, settings: Settings) -> Row:
                     counts["leaking"] += row.pop("leaking")
                     yield row
 
-    counts["faces"] = write_table(out / MANIFEST, (*COLUMNS, *EXTRA_COLUMNS), rows())
+    counts["faces"] = write_table(out / MANIFEST, MANIFEST_COLUMNS, rows())
     done: Row = {"settings": asdict(settings), **counts}
     beside = out / f".{SUMMARY}.part"
     beside.write_text(json.dumps(done, indent=1), encoding="utf-8")

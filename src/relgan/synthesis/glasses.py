@@ -8,8 +8,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from relgan.synthesis.grooming import Glasses
 from relgan.synthesis.head import SKIN, Head
-from relgan.synthesis.people import Glasses, Person
+from relgan.synthesis.people import Person
 
 RIM_POINTS, BRIDGE_POINTS, TEMPLE_POINTS = 40, 8, 6
 SIDES = 4  # of a tube's cross-section

@@ -1,7 +1,7 @@
 """Hair as a sheet of locks over the scalp that falls past the hairline: one grid for every style.
 
-Columns run around the head, rows from the crown to the hairline and on to the tips. The sheet is laid out on the mean
-head and carried to a person by the displacement of the nearest scalp vertices.
+Columns run around the head, rows from the crown to the hairline and on to the tips. The sheet is laid out on
+the mean head and carried to a person by the displacement of the nearest scalp vertices.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from torch import Tensor
 
 from relgan.synthesis.appearance import hairline_z
 from relgan.synthesis.chart import AXIS_Y, bell, noise, smooth_step
+from relgan.synthesis.grooming import Hair
 from relgan.synthesis.head import SKIN, Head
-from relgan.synthesis.people import Hair, Person
+from relgan.synthesis.people import Person
 
 COLUMNS, SCALP_ROWS, FALL_ROWS = 96, 18, 18
 ROWS = SCALP_ROWS + FALL_ROWS
@@ -38,7 +39,8 @@ def hair_faces(device: str = "cpu", step: int = 1) -> Tensor:
 
 @lru_cache(maxsize=4)
 def grid_coordinates(device: str = "cpu") -> Tensor:
-    """(ROWS * COLUMNS, 3): cosine and sine of the column's azimuth, and the row from 0 (crown) to 1 (tips)."""
+    """(ROWS * COLUMNS, 3): cosine and sine of the column's azimuth, and the row from 0 (crown) to 1
+    (tips)."""
     azimuth = _azimuths(torch.device(device))
     rows = torch.linspace(0, 1, ROWS, device=device)
     around = torch.stack([azimuth.cos(), azimuth.sin()], 1)
@@ -110,7 +112,10 @@ def _thickness(hair: Hair, azimuth: Tensor, directions: Tensor, offset: Tensor) 
     top = smooth_step(0.1, 0.9, directions[..., 2])
     edge = 1 - smooth_step(0.72, 1.0, t)
     locks = noise(directions * 9 + offset)[..., 0] + 0.6 * noise(directions * 22 + offset)[..., 1]
-    rough = {"curly": 0.30, "short": 0.22, "cropped": 0.10}.get(hair.style, 0.07)
+    if hair.style == "curly":
+        around = directions * 34 + offset
+        locks = 0.8 * locks + 0.9 * noise(around)[..., 2] + 0.5 * noise(around * 1.9)[..., 3]
+    rough = {"curly": 0.26, "short": 0.22, "cropped": 0.10}.get(hair.style, 0.07)
     # Hair that falls over the sides or the forehead keeps its volume at the hairline; cut hair thins out.
     kept = (
         0.85
@@ -162,7 +167,7 @@ def _fall(hair: Hair, azimuth: Tensor, scalp: Tensor, surface: Tensor, offset: T
         turned,
     )
     level = torch.hypot(edge[:, 0], edge[:, 1] - AXIS_Y)
-    side_level = torch.full_like(level, 0.082 + 0.5 * hair.thickness) + 0.016 * smooth_step(
+    side_level = torch.full_like(level, 0.091 + 0.35 * hair.thickness) + 0.016 * smooth_step(
         100.0, 160.0, degrees.abs()
     )
     reach = torch.lerp(
@@ -171,9 +176,8 @@ def _fall(hair: Hair, azimuth: Tensor, scalp: Tensor, surface: Tensor, offset: T
         smooth_step(0.0, 0.3, t),
     )
     fringe_zone = keeps_fringe * bell(degrees, 42.0)
-    bottom = 0.700 - hair.length
     bottom = torch.lerp(
-        torch.full_like(level, bottom), edge[:, 2] - hair.fringe, (fringe_zone > 0.35).float()
+        torch.full_like(level, 0.700 - hair.length), edge[:, 2] - hair.fringe, (fringe_zone > 0.35).float()
     )
     z = edge[None, :, 2] + (bottom - edge[:, 2])[None] * t
     curl = noise(

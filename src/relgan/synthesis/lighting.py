@@ -32,7 +32,8 @@ class Lamps:
 
 @dataclass(frozen=True)
 class SkyLight:
-    """Per vertex (B, V, ...): irradiance of the sky (3), its change with the normal (3, relative), openness (1)."""
+    """Per vertex (B, V, ...): irradiance of the sky (3), its change with the normal (3, relative), openness
+    (1)."""
 
     irradiance: Tensor
     towards: Tensor

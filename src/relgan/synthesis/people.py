@@ -1,4 +1,5 @@
-"""Who stands before the camera: shape, age, ancestry, sex, skin, hair, beard, brows, glasses. Drawn from a seed alone."""
+"""Who stands before the camera: shape, age, ancestry, sex, skin, hair, beard, brows, glasses. Drawn from a
+seed alone."""
 
 from __future__ import annotations
 
@@ -8,50 +9,54 @@ import numpy as np
 import numpy.typing as npt
 from numpy.random import Generator
 
+from relgan.synthesis.grooming import (
+    Beard,
+    Brows,
+    Colour,
+    Glasses,
+    Hair,
+    Makeup,
+    draw_beard,
+    draw_brows,
+    draw_glasses,
+    draw_hair,
+    draw_makeup,
+    to_colour,
+    varied,
+)
 from relgan.synthesis.head import ANCESTRIES, HEAD_OUTLINES, Head
 
 Array = npt.NDArray[np.float32]
-Colour = tuple[float, float, float]  # linear RGB reflectance
-
-HAIR_STYLES = ("bald", "cropped", "short", "curly", "tied", "bob", "long")
-STYLE_SHARES_MEN = (0.09, 0.37, 0.40, 0.10, 0.01, 0.015, 0.015)
-STYLE_SHARES_WOMEN = (0.0, 0.02, 0.13, 0.12, 0.24, 0.22, 0.27)
 
 # Standard deviations of the shape changes, by the longest prefix that fits; anything else stays at rest.
 SHAPE_SPREAD = {
-    "nose": 0.34, "nose-septumangle": 0.12, "nose-base": 0.12, "nose-nostrils-angle": 0.12, "nose-flaring": 0.12,
-    "nose-nostrils-width": 0.12, "nose-hump": 0.25, "nose-trans": 0.0, "nose-trans-up": 0.2, "nose-compression": 0.0,
+    "nose": 0.34, "nose-septumangle": 0.12, "nose-base": 0.12, "nose-nostrils-angle": 0.12,
+    "nose-flaring": 0.12,
+    "nose-nostrils-width": 0.12, "nose-hump": 0.25, "nose-trans": 0.0, "nose-trans-up": 0.2,
+    "nose-compression": 0.0,
     "mouth": 0.26, "mouth-trans": 0.0, "mouth-trans-up": 0.2, "mouth-dimples": 0.0, "mouth-angles": 0.0,
     "mouth-upperlip-ext": 0.0, "mouth-lowerlip-ext": 0.0, "mouth-lowerlip-middle": 0.0,
     "mouth-upperlip-middle": 0.0, "mouth-laugh-lines": 0.2,
     "eye": 0.30, "eye-scale": 0.22, "eye-height": 0.24, "eye-push2": 0.0, "eye-trans-up": 0.0,
     "eye-bag-height": 0.0,
     "eyebrows": 0.4, "chin": 0.36, "cheek": 0.38, "head": 0.25, "head-trans": 0.0, "head-angle": 0.0,
-    "head-age": 0.0, "forehead": 0.36, "neck": 0.2, "neck-trans": 0.0, "neck-double": 0.0, "ear": 0.35,
+    "head-age": 0.0, "forehead": 0.36, "neck": 0.2, "neck-trans": 0.0, "neck-double": 0.0, "ear": 0.3,
+    "ear-wing": 0.15, "ear-rot": 0.15,
 }  # fmt: skip
-# How women's means differ from men's beyond MakeHuman's own: a positive number is the first of each pair of changes.
+# How women's means differ from men's beyond MakeHuman's own: a positive number is the first of each pair of
+# changes.
 WOMANS_SHIFT = {
-    "chin-width": -0.45, "chin-jaw-drop": -0.25, "chin-bones": -0.4, "chin-prominent": -0.1, "chin-height": -0.2,
-    "chin-cleft": -0.2, "nose-scale-horiz": -0.25, "nose-scale-vert": -0.2, "nose-hump": -0.3, "nose-volume": -0.35,
+    "chin-width": -0.45, "chin-jaw-drop": -0.25, "chin-bones": -0.4, "chin-prominent": -0.1,
+    "chin-height": -0.2,
+    "chin-cleft": -0.2, "nose-scale-horiz": -0.25, "nose-scale-vert": -0.2, "nose-hump": -0.3,
+    "nose-volume": -0.35,
     "nose-point-up": 0.2, "nose-point-width": -0.3, "nose-width2": -0.2, "nose-scale-depth": -0.1,
     "eye-scale": 0.32, "eye-height2": 0.2, "eye-height1": 0.12,
     "eyebrows-trans-up": 0.35, "eyebrows-trans-forward": -0.45, "forehead-nubian": -0.1,
-    "mouth-upperlip-volume": 0.3, "mouth-lowerlip-volume": 0.3, "mouth-upperlip-height": 0.2,
-    "mouth-lowerlip-height": 0.12, "mouth-scale-horiz": -0.15, "mouth-cupidsbow": 0.2,
+    "mouth-upperlip-volume": 0.1, "mouth-lowerlip-volume": 0.1, "mouth-upperlip-height": 0.05,
+    "mouth-scale-horiz": -0.15, "mouth-cupidsbow": 0.2,
     "cheek-bones": 0.15, "cheek-volume": 0.2, "head-scale-horiz": -0.15, "neck-scale-horiz": -0.4,
 }  # fmt: skip
-HAIR_COLOURS: tuple[Colour, ...] = (
-    (0.012, 0.010, 0.009),
-    (0.030, 0.020, 0.014),
-    (0.075, 0.043, 0.024),
-    (0.16, 0.105, 0.060),
-    (0.36, 0.26, 0.14),
-    (0.19, 0.065, 0.024),
-    (0.40, 0.39, 0.38),
-)
-GREY = 6
-DARK_HAIR_SHARES = (0.55, 0.33, 0.10, 0.015, 0.003, 0.002, 0.0)
-LIGHT_HAIR_SHARES = (0.10, 0.25, 0.28, 0.18, 0.12, 0.07, 0.0)
 IRIS_COLOURS: tuple[Colour, ...] = (
     (0.045, 0.024, 0.013),
     (0.095, 0.052, 0.025),
@@ -72,67 +77,6 @@ class Skin:
     blush: float
     under_eye: float
     noise_offset: Array
-
-
-@dataclass(frozen=True)
-class Brows:
-    """Heights and lengths in metres on the mean head."""
-
-    height: float
-    arch: float
-    thickness: float
-    density: float
-    inner: float
-    outer: float
-    colour: Colour
-
-
-@dataclass(frozen=True)
-class Hair:
-    """Lengths in metres on the mean head; style is one of HAIR_STYLES."""
-
-    style: str
-    colour: Colour
-    thickness: float
-    hairline: float
-    recess: float
-    parting: float
-    fringe: float
-    wave: float
-    length: float
-
-
-@dataclass(frozen=True)
-class Beard:
-    """Coverage of each part, 0 to 1."""
-
-    stubble: float
-    moustache: float
-    goatee: float
-    full: float
-
-
-@dataclass(frozen=True)
-class Makeup:
-    lip_redness: float
-    lipstick: float
-    lip_colour: Colour
-    liner: float
-    lashes: float
-    shadow: float
-    shadow_colour: Colour
-
-
-@dataclass(frozen=True)
-class Glasses:
-    """Half sizes and thickness in metres; roundness is the exponent of the rim's superellipse."""
-
-    half_width: float
-    half_height: float
-    roundness: float
-    thickness: float
-    colour: Colour
-    drop: float
 
 
 @dataclass(frozen=True)
@@ -173,17 +117,17 @@ def draw_person(head: Head, seed: int, number: int) -> Person:
     phenotype[5] = rng.uniform(0.6, 1.0) if female else rng.uniform(0.4, 0.95)
     phenotype[8:11] = ancestry
     lightness = float(ancestry[2] / ancestry.sum())
-    melanin = float(ancestry @ np.array([1.2, 0.36, 0.19]) / ancestry.sum() * np.exp(0.32 * rng.normal()))
+    melanin = float(ancestry @ np.array([1.35, 0.36, 0.20]) / ancestry.sum() * np.exp(0.32 * rng.normal()))
     skin = Skin(
-        melanin=float(np.clip(melanin, 0.10, 1.9)),
-        haemoglobin=float(np.clip(0.24 + 0.07 * rng.normal(), 0.12, 0.42)),
+        melanin=float(np.clip(melanin, 0.10, 2.0)),
+        haemoglobin=float(np.clip(0.27 + 0.07 * rng.normal(), 0.14, 0.45)),
         oil=float(np.clip(0.45 + 0.25 * rng.normal(), 0.1, 1.1)),
         freckles=float(rng.random() if rng.random() < 0.2 and melanin < 0.5 else 0),
         blush=float(0.5 * rng.random()),
         under_eye=float(0.7 * rng.random() + (0.4 if years > 50 else 0)) * (0.6 if female else 1.0),
         noise_offset=rng.uniform(0, 32, 3).astype(np.float32),
     )
-    hair = _draw_hair(rng, female, years, lightness)
+    hair = draw_hair(rng, female, years, lightness)
     iris_shares = (1 - lightness) * np.array([0.7, 0.25, 0.05, 0, 0]) + lightness * np.array(
         [0.2, 0.27, 0.2, 0.23, 0.1]
     )
@@ -195,28 +139,19 @@ def draw_person(head: Head, seed: int, number: int) -> Person:
         shape=_draw_shape(head, rng, female),
         ancestry=ancestry,
         skin=skin,
-        brows=_draw_brows(rng, female, hair.colour),
+        brows=draw_brows(rng, female, hair.colour),
         hair=hair,
-        beard=_draw_beard(rng, female),
-        makeup=_draw_makeup(rng, female),
-        iris_colour=_varied(rng, IRIS_COLOURS[int(rng.choice(5, p=iris_shares / iris_shares.sum()))], 0.2),
+        beard=draw_beard(rng, female),
+        makeup=draw_makeup(rng, female),
+        iris_colour=varied(rng, IRIS_COLOURS[int(rng.choice(5, p=iris_shares / iris_shares.sum()))], 0.2),
         iris_radius=float(0.385 + 0.04 * rng.random()),
         wrinkle_age=float(np.clip((years - 30) / 42, 0, 1) * rng.uniform(0.65, 1.1))
         * (0.85 if female else 1.0),
         wrinkle_gain=float(rng.uniform(0.7, 1.2)) * (0.8 if female else 1.0),
-        glasses=_draw_glasses(rng) if rng.random() < (0.13 if years < 45 else 0.28) else None,
-        clothes=_colour(rng.random() ** 1.5 * 0.5 + 0.02 + 0.10 * rng.random(3) ** 2),
+        glasses=draw_glasses(rng) if rng.random() < (0.13 if years < 45 else 0.28) else None,
+        clothes=to_colour(rng.random() ** 1.5 * 0.5 + 0.02 + 0.10 * rng.random(3) ** 2),
         collar=float(0.575 + 0.025 * rng.random()),
     )
-
-
-def _colour(values: npt.NDArray[np.float64]) -> Colour:
-    r, g, b = (float(v) for v in values)
-    return r, g, b
-
-
-def _varied(rng: Generator, colour: Colour, spread: float) -> Colour:
-    return _colour(np.array(colour) * np.exp(spread * rng.normal()))
 
 
 def _draw_ancestry(rng: Generator) -> Array:
@@ -234,7 +169,8 @@ def _spread_of(name: str) -> float:
 
 
 def shape_pairs(head: Head) -> list[tuple[str, str]]:
-    """The opposite changes of the face ("-incr" and "-decr" and so on), once per pair, both sides as the left's."""
+    """The opposite changes of the face ("-incr" and "-decr" and so on), once per pair, both sides as the
+    left's."""
     opposites = (
         ("incr", "decr"), ("up", "down"), ("out", "in"), ("forward", "backward"), ("round", "square"),
         ("convex", "concave"), ("triangle", "pointed"),
@@ -276,83 +212,3 @@ def _draw_shape(head: Head, rng: Generator, female: bool) -> Array:
         outline = str(rng.choice(soft if female else HEAD_OUTLINES))
         weights[head.names[f"head-{outline}"]] = 0.6 * rng.random()
     return weights
-
-
-def _draw_hair(rng: Generator, female: bool, years: float, lightness: float) -> Hair:
-    style = str(rng.choice(HAIR_STYLES, p=STYLE_SHARES_WOMEN if female else STYLE_SHARES_MEN))
-    shares = (1 - lightness) * np.array(DARK_HAIR_SHARES) + lightness * np.array(LIGHT_HAIR_SHARES)
-    colour = _varied(rng, HAIR_COLOURS[int(rng.choice(len(shares), p=shares / shares.sum()))], 0.2)
-    greyness = float(np.clip((years - 42) / 30 + 0.25 * rng.normal(), 0, 0.9)) * (0.5 if female else 1.0)
-    colour = _colour(np.array(colour) * (1 - greyness) + np.array(HAIR_COLOURS[GREY]) * greyness)
-    thickness = {
-        "bald": 0.0, "cropped": rng.uniform(0.002, 0.006), "short": rng.uniform(0.008, 0.022),
-        "curly": rng.uniform(0.014, 0.038), "tied": rng.uniform(0.003, 0.009), "bob": rng.uniform(0.010, 0.022),
-        "long": rng.uniform(0.010, 0.022),
-    }[style]  # fmt: skip
-    recess = 0.0 if female else float(0.022 * rng.random() * np.clip((years - 30) / 25, 0, 1))
-    fringed = rng.random() < (0.4 if style in ("bob", "long", "short") and female else 0.18)
-    return Hair(
-        style=style,
-        colour=colour,
-        thickness=float(thickness),
-        hairline=float(
-            0.003 * rng.normal() + (0 if female else 0.012 * rng.random() * np.clip((years - 35) / 30, 0, 1))
-        ),
-        recess=recess,
-        parting=float(rng.choice([-0.03, 0.0, 0.03]) + 0.006 * rng.normal()),
-        fringe=float(rng.uniform(0.015, 0.04)) if fringed and style in ("bob", "long", "short") else 0.0,
-        wave=float(rng.random() ** 1.5),
-        length=float(rng.uniform(0.03, 0.075) if style == "bob" else rng.uniform(0.12, 0.2)),
-    )
-
-
-def _draw_brows(rng: Generator, female: bool, hair: Colour) -> Brows:
-    colour = np.minimum(np.array(hair) * 0.8, [0.085, 0.065, 0.05])
-    return Brows(
-        height=float(0.7460 + 0.0020 * np.clip(rng.normal(), -1.5, 1.5) + 0.0012 * female),
-        arch=float(0.0035 + 0.0025 * rng.random() + 0.0012 * female),
-        thickness=float(rng.uniform(0.0024, 0.0038) if female else rng.uniform(0.0036, 0.0058)),
-        density=float(rng.uniform(0.5, 0.85) if female else rng.uniform(0.65, 1.0)),
-        inner=float(0.012 + 0.002 * np.clip(rng.normal(), -1.5, 1.5) + 0.001 * female),
-        outer=float(0.048 + 0.004 * rng.random()),
-        colour=_colour(colour),
-    )
-
-
-def _draw_beard(rng: Generator, female: bool) -> Beard:
-    if female:
-        return Beard(0, 0, 0, 0)
-    kind = rng.choice(["shaven", "moustache", "goatee", "full"], p=[0.62, 0.08, 0.12, 0.18])
-    density = float(rng.uniform(0.55, 1.0))
-    return Beard(
-        stubble=float(0.06 + 0.4 * rng.random() * (rng.random() < 0.6)),
-        moustache=0.0 if kind == "shaven" else density,
-        goatee=density if kind in ("goatee", "full") else 0.0,
-        full=density if kind == "full" else 0.0,
-    )
-
-
-def _draw_makeup(rng: Generator, female: bool) -> Makeup:
-    worn = female and rng.random() < 0.65
-    return Makeup(
-        lip_redness=float(0.45 + 0.18 * abs(rng.normal()) + 0.18 * female),
-        lipstick=float(rng.uniform(0.25, 0.8)) if worn and rng.random() < 0.65 else 0.0,
-        lip_colour=_colour(np.array([0.30, 0.07, 0.08]) * np.exp(0.25 * rng.normal(size=3))),
-        liner=float(0.35 + 0.6 * rng.random()) if worn else 0.0,
-        lashes=float((0.55 if female else 0.25) + 0.3 * rng.random()),
-        shadow=float(0.4 * rng.random()) if worn and rng.random() < 0.5 else 0.0,
-        shadow_colour=_colour(0.05 + 0.12 * rng.random(3)),
-    )
-
-
-def _draw_glasses(rng: Generator) -> Glasses:
-    dark = rng.random() < 0.7
-    grey = 0.015 if dark else rng.uniform(0.05, 0.4)
-    return Glasses(
-        half_width=float(rng.uniform(0.0245, 0.0275)),
-        half_height=float(rng.uniform(0.0165, 0.0225)),
-        roundness=float(rng.choice([2.0, 2.6, 3.6])),
-        thickness=float(rng.uniform(0.0009, 0.0028)),
-        colour=_colour(grey * np.exp(0.25 * rng.normal(size=3))),
-        drop=float(0.002 + 0.003 * rng.random()),
-    )

@@ -1,7 +1,14 @@
 """A z-buffer rasteriser in warp (CPU and CUDA) and the attribute interpolation that goes with it."""
 
+# The kernel is written in warp's dialect of Python, whose types mypy does not know.
+# mypy: disable-error-code="operator, no-untyped-call, valid-type, index"
+
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -15,30 +22,51 @@ TRIANGLE_BITS = 20
 DEPTH_STEP = 1e-8  # metres per unit of the depth stored in the upper bits
 
 
+@contextmanager
+def _without_driver_warning() -> Iterator[None]:
+    """Where there is no GPU, warp's native part says so on standard error, whatever its log level."""
+    if torch.cuda.is_available():
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
 @cache
 def _kernel() -> Any:
     import_anny()
     import warp as wp
 
-    wp.init()
+    with _without_driver_warning():
+        wp.init()
 
     def fill_triangles(
-        points: wp.array2d(dtype=wp.vec3),  # type: ignore[valid-type]
-        faces: wp.array(dtype=wp.vec3i),  # type: ignore[valid-type]
+        points: wp.array2d(dtype=wp.vec3),
+        faces: wp.array(dtype=wp.vec3i),
         face_count: int,
         height: int,
         width: int,
-        buffer: wp.array(dtype=wp.int64),  # type: ignore[valid-type]
+        cull: int,
+        buffer: wp.array(dtype=wp.int64),
     ) -> None:
         thread = wp.tid()
         item = thread // face_count
         index = thread - item * face_count
-        face = faces[index]  # type: ignore[index]
-        p0 = points[item, face[0]]  # type: ignore[index]
-        p1 = points[item, face[1]]  # type: ignore[index]
-        p2 = points[item, face[2]]  # type: ignore[index]
+        face = faces[index]
+        p0 = points[item, face[0]]
+        p1 = points[item, face[1]]
+        p2 = points[item, face[2]]
         area = (p1[0] - p0[0]) * (p2[1] - p0[1]) - (p2[0] - p0[0]) * (p1[1] - p0[1])
         if wp.abs(area) < 1.0e-9:
+            return
+        if cull == 1 and area > 0.0:
             return
         if p0[2] <= 0.0 or p1[2] <= 0.0 or p2[2] <= 0.0:
             return
@@ -61,12 +89,13 @@ def _kernel() -> Any:
     return wp.kernel(fill_triangles, module="unique")
 
 
-def rasterize(points: Tensor, faces: Tensor, height: int, width: int) -> Tensor:
+def rasterize(points: Tensor, faces: Tensor, height: int, width: int, cull: bool = False) -> Tensor:
     """The nearest triangle of every pixel.
 
     Args:
         points: (B, V, 3) column, row (pixels) and depth (positive, metres).
         faces: (F, 3) int32.
+        cull: leave out triangles seen from behind (their corners run clockwise in the picture).
 
     Returns:
         (B, height, width) int64: EMPTY, or the depth in the upper bits and the triangle in the lower 20.
@@ -85,6 +114,7 @@ def rasterize(points: Tensor, faces: Tensor, height: int, width: int) -> Tensor:
             count,
             height,
             width,
+            int(cull),
             wp.from_torch(buffer),
         ],
         device=wp.device_from_torch(points.device),

@@ -47,7 +47,8 @@ class Model:
 
 @dataclass(frozen=True)
 class Rendered:
-    """pictures (B, size, size, 3) uint8 RGB; landmarks (B, 5, 2) pixels; leaks (B,) whether parts poke through."""
+    """pictures (B, size, size, 3) uint8 RGB; landmarks (B, 5, 2) pixels; leaks (B,) whether parts poke
+    through."""
 
     pictures: Tensor
     landmarks: Tensor
@@ -64,6 +65,7 @@ class _Scene:
     posed: Tensor
     normals: Tensor
     pixels: Tensor
+    rotation: Tensor
     eye: Tensor
     lamps: Lamps
     sky: SkyLight
@@ -131,7 +133,7 @@ class Studio:
         scene, landmarks = self._set_up(models, units, shots)
         width = self.size * self.supersample
         light = background([shot.sitting.background for shot in shots], width, self.device)
-        buffer = rasterize(scene.pixels, self.opaque.int(), width, width)
+        buffer = rasterize(scene.pixels, self.opaque.int(), width, width, cull=True)
         kinds = self._draw_opaque(scene, buffer, light)
         self._draw_hair(scene, depth_of(buffer), light)
         pictures = develop(light, shots, self._exposure(models, shots), self.supersample)
@@ -148,6 +150,7 @@ class Studio:
             for name in names:
                 weights[:, head.names[name]] += amount.clamp(min=0)
         skin = torch.stack([model.neutral for model in models]) + head.displacement(weights)
+        skin = head.settle(skin, weights[:, head.names["jawOpen"]])
         extras = [torch.stack([getattr(model, name) for model in models]) for name in ("hair", "glasses")]
         vertices = torch.cat([skin, *extras], 1)
         view = view_of(head, skin, shots, self.size * self.supersample)
@@ -161,6 +164,7 @@ class Studio:
             posed=posed,
             normals=normals,
             pixels=view.project(posed),
+            rotation=view.rotation,
             eye=view.eye,
             lamps=lamps,
             sky=sky_light(posed, normals, posed, self.casters, lamps),
@@ -200,7 +204,7 @@ class Studio:
 
         normal = F.normalize(moving[:, 3:6], dim=1)
         is_skin = ((part == SKIN) & (fixed[:, 3] < 0.5)).float()
-        rotated = torch.einsum("nij,nj->ni", self._rotation(scene)[item], folds[:, :3])
+        rotated = torch.einsum("nij,nj->ni", scene.rotation[item], folds[:, :3])
         bumped = F.normalize(normal - rotated * (is_skin * (1 - skin[:, 4]))[:, None], dim=1)
         frame = torch.tensor([_frame_colour(model.person) for model in scene.models], device=self.device)
         is_frame = (part == GLASSES)[:, None]
@@ -224,12 +228,6 @@ class Studio:
         )
         light[item, row, column] = colour
         return kinds_of(part, fixed[:, 3], fixed[:, 4], (item, row, column), light.shape[:3])
-
-    def _rotation(self, scene: _Scene) -> Tensor:
-        from relgan.synthesis.camera import _rotations
-
-        angles = torch.tensor([[s.yaw, s.pitch, s.roll] for s in scene.shots], device=self.device)
-        return _rotations(torch.deg2rad(angles))
 
     def _relief(self, scene: _Scene) -> Tensor:
         age, gain = (
@@ -281,7 +279,7 @@ class Studio:
             light = shot.sitting.light
             skin = 0.55 * float(np.exp(-1.0 * model.person.skin.melanin))
             scene = light.sky[1] + 0.6 * light.key[1]
-            factors.append(shot.sitting.sensor.exposure * (0.33 / skin) ** 0.32 * (1.1 / scene) ** 0.6)
+            factors.append(shot.sitting.sensor.exposure * (0.33 / skin) ** 0.25 * (1.1 / scene) ** 0.6)
         return torch.tensor(factors, device=self.device)
 
 
@@ -319,7 +317,7 @@ def _hair_looks(models: Sequence[Model], device: torch.device) -> tuple[Tensor, 
         style = model.person.hair.style
         falls = style in hairs.FALLING_STYLES
         curl = 1.0 if style == "curly" else 0.35 * model.person.hair.wave
-        ragged = 0.0 if falls or model.person.hair.fringe > 0 else 1.0
+        ragged = 0.0 if falls or model.person.hair.fringe > 0 or style == "curly" else 1.0
         looks.append([curl, edge, 0.12 if falls or model.person.hair.fringe > 0 else 0.02, ragged])
     colour = torch.tensor([model.person.hair.colour for model in models], device=device)
     offset = torch.from_numpy(np.stack([model.person.skin.noise_offset for model in models])).to(device)

@@ -15,12 +15,15 @@ from relgan.synthesis.sittings import Background, Shot
 LUMA = (0.299, 0.587, 0.114)
 # The JPEG standard's tables (Annex K) for luminance and chrominance.
 LUMINANCE_TABLE = (
-    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51,
-    87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121, 120, 101,
+    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17,
+    22, 29, 51,
+    87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121,
+    120, 101,
     72, 92, 95, 98, 112, 100, 103, 99,
 )  # fmt: skip
 CHROMINANCE_TABLE = (
-    17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99, 24, 26, 56, 99, 99, 99, 99, 99, 47, 66, 99, 99, 99,
+    17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99, 24, 26, 56, 99, 99, 99, 99, 99, 47, 66,
+    99, 99, 99,
     99, 99, 99, *([99] * 32),
 )  # fmt: skip
 
@@ -110,7 +113,8 @@ def _cosines(device: str) -> Tensor:
 
 
 def _jpeg(picture: Tensor, quality: Tensor) -> Tensor:
-    """What a JPEG of this quality (B,) keeps of (B, 3, S, S) in 0..1; quality 100 leaves the picture alone."""
+    """What a JPEG of this quality (B,) keeps of (B, 3, S, S) in 0..1; quality 100 leaves the picture
+    alone."""
     size = picture.shape[-1]
     pad = -size % 16
     padded = F.pad(picture, (0, pad, 0, pad), mode="replicate") if pad else picture

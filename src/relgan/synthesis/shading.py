@@ -1,4 +1,5 @@
-"""Colour of every visible point: skin with a soft red terminator, eyes, teeth, tongue, hair. All values linear."""
+"""Colour of every visible point: skin with a soft red terminator, eyes, teeth, tongue, hair. All values
+linear."""
 
 from __future__ import annotations
 
@@ -40,7 +41,8 @@ class Surface:
 
 @dataclass(frozen=True)
 class Eyes:
-    """Per person (B, ...): iris colour (3) and angular radius, noise offset (3); centres (2, 3) on the mean head."""
+    """Per person (B, ...): iris colour (3) and angular radius, noise offset (3); centres (2, 3) on the mean
+    head."""
 
     iris_colour: Tensor
     iris_radius: Tensor
@@ -51,7 +53,8 @@ class Eyes:
 def shade(
     surface: Surface, smooth_normal: Tensor, eyes: Eyes, lamps: Lamps, shadow: KeyShadow, eye: Tensor
 ) -> Tensor:
-    """(N, 3) radiance. smooth_normal: the mesh's own, which the sky light was gathered with; eye: (B, 3) camera."""
+    """(N, 3) radiance. smooth_normal: the mesh's own, which the sky light was gathered with; eye: (B, 3)
+    camera."""
     item, part = surface.item, surface.part
     inside = (surface.mouth > 0.5) | (part == TONGUE) | (part == LOWER_TEETH) | (part == UPPER_TEETH)
     albedo, gloss = surface.albedo, surface.gloss
@@ -75,13 +78,11 @@ def shade(
     sky = surface.irradiance * (bent * openness)[:, None]
     # Teeth catch light that vertex-wise visibility, too coarse inside the mouth, would deny them.
     teeth = ((part == LOWER_TEETH) | (part == UPPER_TEETH)).float()
-    front_teeth = (
-        teeth
-        * smooth_step(0.034, 0.012, surface.canonical[:, 0].abs())
-        * (0.45 + 0.55 * smooth_step(0.0, 0.35, surface.openness))
-    )
-    sky = sky + (0.55 * front_teeth)[:, None] * lamps.sky[item]
-    visible = torch.maximum(visible, 0.6 * front_teeth)
+    lower = 1 - 0.4 * (part == LOWER_TEETH).float()
+    arch = smooth_step(0.044, 0.016, surface.canonical[:, 0].abs())
+    front_teeth = teeth * lower * arch * (0.45 + 0.55 * smooth_step(0.0, 0.35, surface.openness))
+    sky = sky + (0.85 * front_teeth)[:, None] * lamps.sky[item]
+    visible = torch.maximum(visible, 0.75 * front_teeth)
     soft_visible = torch.stack([visible**0.75, visible, visible], 1)  # blood tints a shadow's edge
     reaches = torch.where(inside & (teeth < 0.5), 0.1 + 0.8 * surface.openness, 1.0)
     light = sky + key * diffuse * soft_visible * reaches[:, None]
@@ -138,7 +139,7 @@ def _shade_eyes(
     colour = colour * (1 - pupil[:, None]) + 0.004 * pupil[:, None]
     under_the_lid = 1 - 0.45 * smooth_step(0.05, 0.5, direction[:, 2])
     albedo[at] = colour * under_the_lid[:, None]
-    gloss[at], power[at], wrap[at] = 4.0, 200.0, 0.08
+    gloss[at], power[at], wrap[at] = 7.0, 350.0, 0.08
 
 
 def shade_hair(
@@ -148,16 +149,19 @@ def shade_hair(
     """Radiance (N, 3) and coverage (N,) of a sheet of hair.
 
     Args:
-        coordinates: (N, 3) cosine and sine of the lock's azimuth, row 0..1; along: (N, 3) the way the lock runs.
+        coordinates: (N, 3) cosine and sine of the lock's azimuth, row 0..1; along: (N, 3) the way the lock
+        runs.
         colour: (B, 3); look: (B, 4) curliness, row where the scalp ends, and how far tips and hairline fray.
     """
     curl, edge, fray, ragged = look[item].unbind(1)
     around, row = coordinates[:, :2], coordinates[:, 2]
-    lock = noise(
-        torch.cat([around * (26 - 8 * curl[:, None]), (row * (2 + 14 * curl))[:, None]], 1) + offset[item]
-    )
-    hairs = noise(torch.cat([around * 90, (row * (3 + 20 * curl))[:, None]], 1) + offset[item] * 1.7)
-    tone = (1 + 0.30 * lock[:, 1] + 0.26 * hairs[:, 0]).clamp(0.25, 2.2)
+    lock = noise(torch.cat([around * 26, (row * 2)[:, None]], 1) + offset[item])
+    hairs = noise(torch.cat([around * 90, (row * 3)[:, None]], 1) + offset[item] * 1.7)
+    # Curls have no one direction: their light and dark is a texture in space, not along the lock.
+    curls = noise(position * 210 + offset[item])
+    lock = torch.lerp(lock, curls, curl[:, None])
+    hairs = torch.lerp(hairs, noise(position * 520 + offset[item]), curl[:, None])
+    tone = (1 + 0.36 * lock[:, 1] + 0.28 * hairs[:, 0]).clamp(0.3, 1.9)
     root = smooth_step(-0.2, 0.25, edge - row)
     towards_eye = F.normalize(eye[item] - position, dim=1)
     key_direction = lamps.key_direction[item]
@@ -169,7 +173,7 @@ def shade_hair(
     base = colour[item] * tone[:, None]
     sky = irradiance * 0.75
     key = lamps.key[item] * facing[:, None]
-    shine = (0.9 * base + 0.030) * (sine_half**60 * (1 - 0.6 * curl))[:, None] * key
+    shine = (1.1 * base + 0.012) * (sine_half**60 * (1 - 0.85 * curl))[:, None] * key
     radiance = base * (sky + 0.85 * key * sine_light[:, None]) + shine * lamps.shine[item][:, None]
     # Locks end at different lengths, and the hairline is not a line.
     tips = 1 - smooth_step(
@@ -177,7 +181,8 @@ def shade_hair(
         1.0,
         (row - (1 - fray) - 0.10 * fray * lock[:, 2] - 0.12 * fray * hairs[:, 2]) / fray.clamp(min=1e-3),
     )
-    at_edge = 1 - smooth_step(-0.10, 0.02, row - edge + 0.05 * hairs[:, 3] + 0.03 * lock[:, 3]) * ragged
+    in_front = ragged * smooth_step(0.5, 0.8, around[:, 0])
+    at_edge = 1 - smooth_step(-0.10, 0.02, row - edge + 0.05 * hairs[:, 3] + 0.03 * lock[:, 3]) * in_front
     return radiance * (0.85 + 0.15 * root)[:, None], (tips * at_edge).clamp(0, 1)
 
 

@@ -1,6 +1,8 @@
-"""Where and how the pictures are taken: a sitting fixes camera, pose, light, background and sensor; a shot drifts.
+"""Where and how the pictures are taken: a sitting fixes camera, pose, light, background and sensor; a shot
+drifts.
 
-Between sittings everything differs; within one, two pictures differ in the expression, a little drift and the noise.
+Between sittings everything differs; within one, two pictures differ in the expression, a little drift and
+the noise.
 """
 
 from __future__ import annotations
@@ -11,12 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from relgan.synthesis.people import Colour
+from relgan.synthesis.grooming import Colour
 
 
 @dataclass(frozen=True)
 class Light:
-    """Sky (from all around, with a gradient), key (one lamp or window). Directions point to the light, our axes."""
+    """Sky (from all around, with a gradient), key (one lamp or window). Directions point to the light, our
+    axes."""
 
     sky: Colour
     gradient: tuple[float, float, float]
@@ -54,10 +57,11 @@ class Sensor:
 
 @dataclass(frozen=True)
 class Sitting:
-    """Angles in degrees (yaw positive: the face turns to the picture's right), distance in metres, gaze about -1 to 1.
+    """Angles in degrees (yaw positive: the face turns to the picture's right), distance in metres, gaze
+    about -1 to 1.
 
-    misalignment: the detector's constant error for this person: shift (two), log scale, rotation, as shares of the
-    distance between the eyes and radians.
+    misalignment: the detector's constant error for this person: shift (two), log scale, rotation, as shares
+    of the distance between the eyes and radians.
     """
 
     yaw: float
@@ -134,9 +138,11 @@ def _tint(rng: Generator, warmth: float, spread: float) -> tuple[float, float, f
 def _draw_light(rng: Generator) -> Light:
     kind = rng.choice(["lamp", "window", "flash", "even"], p=[0.35, 0.25, 0.15, 0.25])
     azimuth = math.radians({"lamp": 55, "window": 80, "flash": 12, "even": 50}[kind] * rng.uniform(-1, 1))
-    elevation = math.radians({"lamp": rng.uniform(15, 60), "window": rng.uniform(0, 35), "flash": rng.uniform(2, 15),
+    elevation = math.radians({"lamp": rng.uniform(15, 60), "window": rng.uniform(0, 35), "flash":
+    rng.uniform(2, 15),
                               "even": rng.uniform(25, 65)}[kind])  # fmt: skip
-    ambient = {"lamp": rng.uniform(0.35, 0.75), "window": rng.uniform(0.35, 0.7), "flash": rng.uniform(0.3, 0.6),
+    ambient = {"lamp": rng.uniform(0.35, 0.75), "window": rng.uniform(0.35, 0.7), "flash": rng.uniform(0.3,
+    0.6),
                "even": rng.uniform(0.7, 1.0)}[kind]  # fmt: skip
     key = (1.25 - ambient) * rng.uniform(0.7, 1.2)
     sky_tint, key_tint = _tint(rng, 0.0, 0.04), _tint(rng, 0.02 if kind == "lamp" else -0.01, 0.04)
@@ -178,10 +184,10 @@ def _draw_sensor(rng: Generator) -> Sensor:
         exposure=float(np.clip(1.0 + 0.17 * rng.normal(), 0.6, 1.5)),
         contrast=float(1.08 + 0.12 * rng.normal()),
         warmth=float(0.035 * rng.normal()),
-        saturation=float(np.clip(0.95 + 0.15 * rng.normal(), 0.5, 1.3)),
+        saturation=float(np.clip(1.05 + 0.15 * rng.normal(), 0.6, 1.4)),
         grey=bool(rng.random() < 0.25),
-        blur=float(0.35 + 0.9 * rng.random() ** 2),
-        noise=float(0.004 + 0.022 * rng.random() ** 2),
+        blur=float(0.3 + 0.6 * rng.random() ** 2),
+        noise=float(0.003 + 0.016 * rng.random() ** 2),
         jpeg=int(rng.integers(55, 96)) if rng.random() < 0.6 else None,
         vignette=float(0.15 * rng.random()),
     )

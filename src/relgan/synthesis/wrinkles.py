@@ -1,10 +1,12 @@
-"""Creases of the skin as relief: where they run on the mean head, and which action units and age deepen them."""
+"""Creases of the skin as relief: where they run on the mean head, and which action units and age deepen
+them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -37,55 +39,55 @@ def _forehead(k: int) -> Crease:
         0.0019,
         0.00085 * strength,
         {1: 0.45, 2: 0.6},
-        age=0.42,
+        age=0.67,
     )
 
 
 CREASES: tuple[Crease, ...] = (
     *(_forehead(k) for k in range(4)),
     # Between the brows, and across the root of the nose.
-    Crease(((0.0065, 0.737), (0.0092, 0.757)), 0.0018, 0.0011, {4: 0.95, 9: 0.35}, age=0.25),
-    Crease(((0.0, 0.7355), (0.012, 0.7325)), 0.0016, 0.0008, {9: 0.8, 4: 0.25}, age=0.1),
+    Crease(((0.0065, 0.737), (0.0092, 0.757)), 0.0018, 0.0011, {4: 0.95, 9: 0.35}, age=0.4),
+    Crease(((0.0, 0.7355), (0.012, 0.7325)), 0.0016, 0.0008, {9: 0.8, 4: 0.25}, age=0.16),
     Crease(((0.0, 0.729), (0.010, 0.7265)), 0.0015, 0.0008, {9: 0.75}),
     Crease(((0.0075, 0.721), (0.013, 0.729)), 0.0015, 0.0007, {9: 0.65}),
     # Crow's feet.
-    Crease(((0.0515, 0.7285), (0.0655, 0.7365)), 0.0014, 0.0007, {6: 0.6, 9: 0.2}, age=0.45),
-    Crease(((0.0520, 0.7250), (0.0670, 0.7255)), 0.0014, 0.0007, {6: 0.75, 9: 0.25}, age=0.45),
-    Crease(((0.0510, 0.7220), (0.0640, 0.7145)), 0.0014, 0.0006, {6: 0.6, 9: 0.2}, age=0.35),
+    Crease(((0.0515, 0.7285), (0.0655, 0.7365)), 0.0014, 0.0007, {6: 0.6, 9: 0.2}, age=0.72),
+    Crease(((0.0520, 0.7250), (0.0670, 0.7255)), 0.0014, 0.0007, {6: 0.75, 9: 0.25}, age=0.72),
+    Crease(((0.0510, 0.7220), (0.0640, 0.7145)), 0.0014, 0.0006, {6: 0.6, 9: 0.2}, age=0.56),
     # Below the eye: the lid's own fold, and the bag's edge.
     Crease(
         ((0.018, 0.7200), (0.031, 0.7165), (0.046, 0.7195)),
         0.0017,
         0.0007,
         {6: 0.45, 7: 0.35, 9: 0.3},
-        age=0.3,
+        age=0.48,
     ),
-    Crease(((0.017, 0.7150), (0.028, 0.7075), (0.042, 0.7095)), 0.0026, 0.0008, {6: 0.35}, age=0.5),
+    Crease(((0.017, 0.7150), (0.028, 0.7075), (0.042, 0.7095)), 0.0026, 0.0008, {6: 0.35}, age=0.8),
     # From the nose's wing to the mouth's corner, from there to the jaw, the dimple, and below the lip.
     Crease(
         ((0.0180, 0.6950), (0.0265, 0.6825), (0.0345, 0.6640)),
         0.0034,
         0.0017,
         {12: 0.75, 10: 0.65, 9: 0.7, 14: 0.35, 20: 0.25, 6: 0.1},
-        age=0.5,
+        age=0.8,
         rest=0.06,
     ),
-    Crease(((0.0290, 0.6590), (0.0335, 0.6400)), 0.0026, 0.0011, {15: 0.6, 20: 0.3, 17: 0.2}, age=0.5),
+    Crease(((0.0290, 0.6590), (0.0335, 0.6400)), 0.0026, 0.0011, {15: 0.6, 20: 0.3, 17: 0.2}, age=0.8),
     Crease(((0.0340, 0.6645), (0.0365, 0.6550)), 0.0024, 0.0014, {14: 0.9, 12: 0.25}),
     Crease(
-        ((0.0400, 0.6720), (0.0440, 0.6580), (0.0420, 0.6460)), 0.0030, 0.0010, {12: 0.5, 20: 0.2}, age=0.15
+        ((0.0400, 0.6720), (0.0440, 0.6580), (0.0420, 0.6460)), 0.0030, 0.0010, {12: 0.5, 20: 0.2}, age=0.24
     ),
-    Crease(((0.0, 0.6405), (0.015, 0.6380)), 0.0030, 0.0012, {17: 0.6}, rest=0.12, age=0.15),
+    Crease(((0.0, 0.6405), (0.015, 0.6380)), 0.0030, 0.0012, {17: 0.6}, rest=0.12, age=0.24),
 )
 CHIN_PEBBLE_DEPTH = 0.0006  # metres, at action unit 17 of 1
-AGE_ROUGHNESS = 0.00012
+AGE_ROUGHNESS = 0.00018
 
 
 def _distance_to_line(x: Tensor, z: Tensor, points: tuple[tuple[float, float], ...]) -> tuple[Tensor, Tensor]:
     """Distance in metres to a polyline and how far along it (0..1) the nearest point lies."""
     best, where = torch.full_like(x, torch.inf), torch.zeros_like(x)
     pieces = len(points) - 1
-    for index, ((x0, z0), (x1, z1)) in enumerate(zip(points[:-1], points[1:], strict=True)):
+    for index, ((x0, z0), (x1, z1)) in enumerate(pairwise(points)):
         dx, dz = x1 - x0, z1 - z0
         t = (((x - x0) * dx + (z - z0) * dz) / (dx * dx + dz * dz)).clamp(0, 1)
         distance = torch.hypot(x - x0 - t * dx, z - z0 - t * dz)
@@ -97,7 +99,8 @@ def _distance_to_line(x: Tensor, z: Tensor, points: tuple[tuple[float, float], .
 
 @lru_cache(maxsize=8)
 def relief_maps(texel_mm: float, device: str = "cpu") -> Tensor:
-    """(2 * creases + 2, H, W): the gradient-ready heights of every crease, left then right; chin pebbles; rough skin.
+    """(2 * creases + 2, H, W): the gradient-ready heights of every crease, left then right; chin pebbles;
+    rough skin.
 
     Heights are metres at activation 1: a groove with a slightly raised rim.
     """
@@ -137,7 +140,8 @@ def activations(units: Tensor, unit_index: Mapping[int, int], age: Tensor, gain:
 
 
 def relief(activation: Tensor, texel_mm: float, chart: Chart) -> Tensor:
-    """(B, M) activations to (B, H, W, 4): the height's gradient in space (metres per metre) and the groove's shade."""
+    """(B, M) activations to (B, H, W, 4): the height's gradient in space (metres per metre) and the groove's
+    shade."""
     maps = relief_maps(texel_mm, str(chart.position.device))
     height = (activation @ maps.reshape(len(maps), -1)).reshape(-1, *chart.shape)
     along_column, along_row = central_difference(height, 2), central_difference(height, 1)

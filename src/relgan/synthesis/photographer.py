@@ -1,0 +1,179 @@
+"""The pictures of one sitting: planned from seeds, rendered, checked, written, described."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from relgan.data.manifest import COLUMNS, POINTS
+from relgan.expressions import CANONICAL
+from relgan.synthesis.expressions import Take, draw_take, frame_times, intensity_at, unit_columns
+from relgan.synthesis.people import draw_person
+from relgan.synthesis.render import Model, Rendered, Studio
+from relgan.synthesis.sittings import Shot, Sitting, draw_shot, draw_sitting
+
+FORMAT = 1
+MANIFEST_COLUMNS = (
+    *COLUMNS,
+    *("sitting", "take", "seed", "yaw", "pitch", "roll", "female", "years"),
+    *unit_columns(),
+)
+CPU_BATCH, GPU_BATCH = 4, 64
+DAMPING, TRIES = 0.82, 4  # a picture with a leak is taken again with weaker units
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the pictures depend on; a folder is finished or resumed only with the same."""
+
+    people: int
+    expressions: tuple[str, ...]
+    frames: int
+    size: int
+    yaw: float
+    seed: int
+    sittings: int
+    takes: int
+    format: int = FORMAT
+
+
+@dataclass(frozen=True)
+class _Picture:
+    name: str
+    expression: str
+    sequence: str
+    sitting: int
+    take: int
+    frame: int
+    intensity: float
+    units: np.ndarray[Any, np.dtype[np.float32]]
+    shot: Shot
+
+
+class Photographer:
+    """Takes the pictures of sittings: one per process."""
+
+    def __init__(self, out: Path, settings: Settings, device: str) -> None:
+        self.out, self.settings = out, settings
+        self.studio = Studio(settings.size, device)
+        self.batch = CPU_BATCH if device == "cpu" else GPU_BATCH
+        self._model: tuple[int, Model] | None = None
+        self._takes: dict[tuple[str, int], Take] = {}
+
+    def photograph(self, person: int, sitting: int) -> tuple[list[Row], int]:
+        """The pictures of one sitting, written; their manifest rows, and how many had to be taken again."""
+        settings = self.settings
+        model = self._person(person)
+        scene = draw_sitting(settings.seed, person, sitting, settings.yaw)
+        pictures = self._planned(person, sitting, scene)
+        rows: list[Row] = []
+        rejected = 0
+        for start in range(0, len(pictures), self.batch):
+            some = pictures[start : start + self.batch]
+            units = torch.from_numpy(np.stack([picture.units for picture in some]))
+            rendered, units, again = self._take(model, units, [picture.shot for picture in some])
+            rejected += again
+            for k, picture in enumerate(some):
+                path = f"faces/{picture.name}.png"
+                Image.fromarray(rendered.pictures[k].cpu().numpy()).save(self.out / path, compress_level=4)
+                rows.append(self._row(model, picture, path, units[k], rendered, k))
+        return rows, rejected
+
+    def _person(self, person: int) -> Model:
+        if self._model is None or self._model[0] != person:
+            self._model = (
+                person,
+                self.studio.model(draw_person(self.studio.head, self.settings.seed, person)),
+            )
+        return self._model[1]
+
+    def _planned(self, person: int, sitting: int, scene: Sitting) -> list[_Picture]:
+        settings, planned = self.settings, []
+        for expression in settings.expressions:
+            code = CANONICAL.index(expression)
+            chooser = np.random.default_rng([settings.seed, 4, person, sitting, code])
+            number = int(chooser.integers(settings.takes))
+            take = self._takes.setdefault(
+                (expression, number),
+                draw_take(expression, np.random.default_rng([settings.seed, 3, code, number])),
+            )
+            for frame, moment in enumerate(frame_times(settings.frames)):
+                rng = np.random.default_rng([settings.seed, 5, person, sitting, code, frame])
+                sequence = f"P{person:05d}-s{sitting}-{expression}"
+                planned.append(
+                    _Picture(
+                        name=f"{sequence}-{frame:02d}",
+                        expression=expression,
+                        sequence=sequence,
+                        sitting=sitting,
+                        take=number,
+                        frame=frame,
+                        intensity=intensity_at(moment) if expression != "neutral" else 0.0,
+                        units=take.at(moment),
+                        shot=draw_shot(scene, rng),
+                    )
+                )
+        return planned
+
+    def _take(
+        self, model: Model, units: torch.Tensor, shots: list[Shot]
+    ) -> tuple[Rendered, torch.Tensor, int]:
+        """Render; take those with a leak again with weaker units."""
+        result = self.studio.render([model] * len(shots), units, shots)
+        again = 0
+        for _ in range(TRIES):
+            bad = result.leaks.nonzero()[:, 0].tolist()
+            if not bad:
+                break
+            again += len(bad)
+            units = units.clone()
+            units[bad] *= DAMPING
+            repeated = self.studio.render([model] * len(bad), units[bad], [shots[k] for k in bad])
+            for name in ("pictures", "landmarks", "leaks"):
+                getattr(result, name)[bad] = getattr(repeated, name)
+        return result, units, again
+
+    def _row(
+        self, model: Model, picture: _Picture, path: str, units: torch.Tensor, rendered: Rendered, k: int
+    ) -> Row:
+        settings, person, shot = self.settings, model.person, picture.shot
+        points = rendered.landmarks[k].tolist()
+        row: Row = {
+            "path": path,
+            "expression": picture.expression,
+            "subject": person.name,
+            "sequence": picture.sequence,
+            "frame": picture.frame,
+            "intensity": round(picture.intensity, 3),
+            "view": "frontal" if abs(shot.yaw) < 10 else ("right" if shot.yaw > 0 else "left"),
+            "split": "",
+            "source": "synthetic",
+            "align": "similarity",
+            "detection": 1,
+            "faces_found": 1,
+            "width": settings.size,
+            "height": settings.size,
+            **dict(zip("xywh", (0, 0, settings.size, settings.size), strict=True)),
+            "sitting": picture.sitting,
+            "take": picture.take,
+            "seed": settings.seed,
+            "yaw": round(shot.yaw, 2),
+            "pitch": round(shot.pitch, 2),
+            "roll": round(shot.roll, 2),
+            "female": int(person.female),
+            "years": round(person.years),
+        }
+        for point, (x, y) in zip(POINTS, points, strict=True):
+            row[f"{point}_x"], row[f"{point}_y"] = round(x, 2), round(y, 2)
+        row |= {
+            name: f"{value:.3g}" for name, value in zip(unit_columns(), units.flatten().tolist(), strict=True)
+        }
+        row["leaking"] = bool(rendered.leaks[k])
+        return row
