@@ -161,7 +161,7 @@ class Detector:
         def add(scale: float) -> None:
             size = (round(width * scale / 2 + 0.499) * 2, round(height * scale / 2 + 0.499) * 2)
             above = levels[-1].pictures
-            method = cv2.INTER_AREA if size[0] < 0.66 * above[0].shape[1] else cv2.INTER_LINEAR
+            method = cv2.INTER_AREA if size[0] < 0.55 * above[0].shape[1] else cv2.INTER_LINEAR
             resized = [
                 np.asarray(cv2.resize(picture, size, interpolation=method), np.uint8) for picture in above
             ]

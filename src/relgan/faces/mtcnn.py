@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 CELL = 12  # pixels that one place of P-Net's map sees
-STRIDE = 4  # pixels between places: the network's own 2, doubled, which costs no recall and 60 % less time
+STRIDE = 4  # pixels between places: the network's own 2, doubled, for 1.36 times the pictures a second
 
 _SHA256 = {
     "pnet": "ea6b0c3e685ebee3165326ad6484acc95f2ef78f1c94fbf40a55704fa989f7b5",
