@@ -15,7 +15,7 @@ from relgan.synthesis.chart import Chart, azimuth_degrees, bell, noise, smooth_s
 from relgan.synthesis.grooming import Hair
 from relgan.synthesis.people import Person
 
-MELANIN_ABSORBS = (0.78, 1.0, 1.32)
+MELANIN_ABSORBS = (0.84, 1.0, 1.22)
 HAEMOGLOBIN_ABSORBS = (0.16, 1.0, 1.05)
 BRIGHTEST_SKIN = (0.86, 0.80, 0.71)
 # The hairline's height over the azimuth (degrees).

@@ -1,0 +1,47 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+pytest.importorskip("anny", reason="needs anny: pip install 'relgan[synthesis]'")
+
+from relgan.synthesis.people import draw_person, shape_pairs
+
+
+def test_a_person_depends_on_seed_and_number_alone(head):
+    first, again = draw_person(head, 5, 3), draw_person(head, 5, 3)
+    assert first.name == "P00003"
+    for field in dataclasses.fields(first):
+        one, two = getattr(first, field.name), getattr(again, field.name)
+        if isinstance(one, np.ndarray):
+            assert np.array_equal(one, two)
+        elif field.name != "skin":
+            assert one == two
+    assert not np.array_equal(first.shape, draw_person(head, 6, 3).shape)
+    assert not np.array_equal(first.shape, draw_person(head, 5, 4).shape)
+
+
+def test_people_are_women_and_men_of_all_ages_and_ancestries(head):
+    people = [draw_person(head, 0, number) for number in range(300)]
+    women = [person for person in people if person.female]
+    assert 0.4 < len(women) / len(people) < 0.6
+    assert all(person.beard.stubble == person.beard.full == 0 for person in women)
+    assert all(18 <= person.years <= 77 for person in people)
+    assert sum(person.years > 50 for person in people) > 20
+    assert 0.1 < sum(person.glasses is not None for person in people) / len(people) < 0.3
+    assert {int(person.ancestry.argmax()) for person in people} == {0, 1, 2}
+
+
+def test_shape_pairs_are_opposites_that_exist(head):
+    pairs = shape_pairs(head)
+    assert ("nose-hump-incr", "nose-hump-decr") in pairs
+    for first, second in pairs:
+        assert {first, second} <= set(head.names)
+        assert not first.startswith("r-")
+
+
+def test_opposite_shapes_are_never_mixed(head):
+    for number in range(10):
+        shape = draw_person(head, 1, number).shape
+        for first, second in shape_pairs(head):
+            assert shape[head.names[first]] * shape[head.names[second]] == 0

@@ -1,0 +1,27 @@
+import numpy as np
+
+from relgan.synthesis.sittings import draw_shot, draw_sitting
+
+
+def test_shots_of_a_sitting_share_light_background_and_sensor_and_drift_little():
+    sitting = draw_sitting(0, 4, 1, yaw=20)
+    shots = [draw_shot(sitting, np.random.default_rng(k)) for k in range(50)]
+    assert all(shot.sitting is sitting for shot in shots)
+    yaws = np.array([shot.yaw for shot in shots])
+    assert abs(yaws.mean() - sitting.yaw) < 1
+    assert 0.5 < yaws.std() < 2
+    assert len({shot.noise_seed for shot in shots}) == 50
+
+
+def test_sittings_differ_and_depend_on_their_numbers_alone():
+    first, again, other = draw_sitting(0, 4, 1, 20), draw_sitting(0, 4, 1, 20), draw_sitting(0, 4, 2, 20)
+    assert first == again
+    assert first.light != other.light
+    assert first.background != other.background
+
+
+def test_the_head_never_turns_further_than_asked():
+    turns = [draw_sitting(0, person, 0, yaw=25) for person in range(300)]
+    assert max(abs(sitting.yaw) for sitting in turns) <= 25
+    assert max(abs(sitting.pitch) for sitting in turns) <= 12.5
+    assert max(abs(sitting.yaw) for sitting in turns) > 18
