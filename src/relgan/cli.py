@@ -72,10 +72,35 @@ class Evaluate:
     """Where to train."""
 
 
+@dataclass(frozen=True)
+class Synthesize:
+    """Labelled synthetic faces: any number of people, every expression; can be killed and run again."""
+
+    people: int
+    """How many people."""
+    out: Path
+    """Folder for the pictures and manifest.csv."""
+    expressions: str | None = None
+    """Which, such as happiness,neutral; all eight where not given."""
+    frames: int = 3
+    """Pictures of each performance, from onset over apex to offset."""
+    size: int = 112
+    """Side of the pictures in pixels."""
+    yaw: float = 20.0
+    """The largest turn of the head, degrees."""
+    sittings: int = 1
+    """How often each person is photographed, in another pose and light each time."""
+    seed: int = 0
+    """Everything drawn follows from it."""
+    workers: int | None = None
+    """Processes; one a core where not given."""
+
+
 Verb = (
     Annotated[Check, tyro.conf.subcommand("check")]
     | Annotated[Prepare, tyro.conf.subcommand("prepare")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[Synthesize, tyro.conf.subcommand("synthesize")]
 )
 
 
@@ -99,6 +124,8 @@ def main(arguments: list[str] | None = None) -> None:
             prepare(verb)
         elif isinstance(verb, Evaluate):
             evaluate(verb, shlex.join(["relgan", *arguments]))
+        elif isinstance(verb, Synthesize):
+            synthesize(verb)
     except InputError as error:
         print(f"relgan: {' '.join(str(error).split())}", file=sys.stderr)
         raise SystemExit(2) from None
@@ -161,3 +188,20 @@ def evaluate(verb: Evaluate, command: str) -> None:
     fabric = make_fabric(config.precision, verb.device)
     print_results(run(study, config, out=verb.out, fabric=fabric, seeds=seeds, folds=folds))
     print(f"{verb.out / 'results.json'}\n{verb.out / 'report.html'}")
+
+
+def synthesize(verb: Synthesize) -> None:
+    from relgan.synthesis.generate import synthesize as run
+
+    done = run(
+        verb.people,
+        verb.out,
+        expressions=verb.expressions.split(",") if verb.expressions else None,
+        frames=verb.frames,
+        size=verb.size,
+        yaw=verb.yaw,
+        sittings=verb.sittings,
+        seed=verb.seed,
+        workers=verb.workers or os.cpu_count() or 1,
+    )
+    print(f"{done.faces} faces in {verb.out} ({done.seconds:.0f} s, {done.rejected} taken again)")

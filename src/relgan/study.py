@@ -5,12 +5,21 @@ from pathlib import Path
 
 from relgan.crossval import Study
 from relgan.data.folds import Fold, plan_folds, write_folds
-from relgan.data.manifest import load_prepared, read_manifest
+from relgan.data.manifest import NAME, load_prepared, read_manifest
 from relgan.data.readers import read, reader_named
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
 from relgan.expressions import classes_of
 from relgan.faces.prepare import prepare
+
+
+def is_aligned(root: Path) -> bool:
+    """Whether a folder's manifest says that its pictures are aligned faces (made by prepare or synthesize)."""
+    manifest = root / NAME
+    if not manifest.is_file():
+        return False
+    with manifest.open(encoding="utf-8", errors="replace") as stream:
+        return {"align", "path", "expression"} <= set(stream.readline().strip().split(","))
 
 
 def study_of(
@@ -31,7 +40,7 @@ def study_of(
     """
     reader = reader_named(dataset)
     notes = []
-    if (root / "prepare.json").exists():
+    if is_aligned(root):
         faces, pictures = load_prepared(root)
         plan = plan_folds(faces, reader.protocol)
         folds = plan.folds
