@@ -25,7 +25,7 @@ class MeanHead:
     Attributes:
         vertices: (V, 3) float32; the middle between the pupils is at x = 0.
         faces: (F, 3) int32, counter-clockwise seen from outside.
-        landmarks: (5, 3) float32: left eye, right eye, nose tip, left and right mouth corner, as seen in the picture.
+        landmarks: (5, 3) float32: the eyes, nose tip, mouth corners; left before right as seen in the picture
     """
 
     vertices: npt.NDArray[np.float32]
