@@ -85,3 +85,27 @@ def test_the_same_seed_draws_the_same_pairs() -> None:
 def test_faces_without_any_expression_are_refused() -> None:
     with pytest.raises(InputError, match="no face has an expression"):
         PairSampler([Face("x", None, "a")])
+
+
+def test_the_truth_comes_from_the_targets_sitting_and_the_sources_take() -> None:
+    faces = [
+        Face(f"{s}{sitting}{e}{f}", e, s, None, f, sitting=str(sitting), take=str(number % 2))
+        for number, s in enumerate("abcd")
+        for sitting in range(2)
+        for e in ("anger", "fear")
+        for f in range(2)
+    ]
+    pairs = PairSampler(faces).draw(seeded(0))
+    for source, target, truth in zip(*(t.tolist() for t in (pairs.source, pairs.target, pairs.truth)), strict=True):
+        assert (faces[truth].subject, faces[truth].sitting) == (faces[target].subject, faces[target].sitting)
+        assert (faces[truth].take, faces[truth].frame) == (faces[source].take, faces[source].frame)
+        assert faces[truth].expression == faces[source].expression
+        assert faces[target].subject != faces[source].subject
+
+
+def test_a_take_nobody_else_gives_falls_back_to_the_expression() -> None:
+    faces = [Face(f"{s}{e}", e, s, take=s) for s in "abc" for e in ("anger", "fear")]
+    pairs = PairSampler(faces).draw(seeded(0))
+    for source, target, truth in zip(*(t.tolist() for t in (pairs.source, pairs.target, pairs.truth)), strict=True):
+        assert faces[truth].expression == faces[source].expression
+        assert faces[truth].subject == faces[target].subject != faces[source].subject

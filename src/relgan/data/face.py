@@ -26,6 +26,9 @@ class Face:
         intensity: 0 to 1 where the data set grades it.
         view: camera or head direction where there are several ("frontal", "left45", ...).
         split: "train", "validation" or "test" where the data set fixes it.
+        sitting: pictures of one person in one sitting share camera, light and background; None: all do.
+        take: the performance; pictures of different people with the same expression, take and frame show the
+            same movement, as synthetic people do.
     """
 
     path: str
@@ -36,6 +39,8 @@ class Face:
     intensity: float | None = None
     view: str | None = None
     split: str | None = None
+    sitting: str | None = None
+    take: str | None = None
 
 
 def is_archive(path: Path) -> bool:

@@ -130,6 +130,8 @@ def face_of(cells: dict[str, str], folder: str) -> Face:
         intensity=strength,
         view=cells.get("view") or None,
         split=SPLITS[split.lower()] if split else None,
+        sitting=cells.get("sitting") or None,
+        take=cells.get("take") or None,
     )
 
 

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from relgan.expressions import CANONICAL
 from relgan.faces.image import decode
 
 NAME = "manifest.csv"
-FACE_COLUMNS = ("path", "expression", "subject", "sequence", "frame", "intensity", "view", "split")
+FACE_COLUMNS = tuple(field.name for field in fields(Face))
 POINTS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 COLUMNS = (
     *FACE_COLUMNS,  # as in Face; path is relative to the manifest's folder
@@ -94,7 +95,7 @@ def read_manifest(folder: Path) -> pd.DataFrame:
         if column == "frame":
             refuse(numbers.notna() & (numbers % 1 != 0), column, "is not a whole number")
         table[column] = numbers.astype("Int64" if column == "frame" else float)
-    for column in ("expression", "subject", "sequence", "view", "split"):
+    for column in ("expression", "subject", "sequence", "view", "split", "sitting", "take"):
         table[column] = table[column].astype(object).where(table[column] != "", None)
     return table
 

@@ -29,16 +29,21 @@ class Pairs:
         return len(self.source)
 
 
+# What a picture shows: the expression, and where it is known the performance of it (see Face.take).
+Performance = tuple[str, str | None]
+
+
 class PairSampler:
     """Draws an epoch of pairs in which every labelled face is the source once.
 
     For a source of expression e:
-    - its target is any picture of another person who shows e (of the same person where nobody else does), each picture
-      equally likely, so people with more expressions are targets more often;
-    - the truth is a picture of that person showing e: the one of the same frame where sequences align, and
-      another one than the target wherever there is one.
-    - Where people are unknown, every second source is its own target, whose truth is the picture itself, and the others
-      get any picture as their target and no truth: the pixel loss is masked there, never faked.
+    - its target is any picture of another person who shows e in the same sitting (of the same person where
+      nobody else does), each picture equally likely, so people with more expressions are targets more often;
+      where takes are known, of people who give the same take, if there are any;
+    - the truth is a picture of that person and sitting showing e: the one of the same frame where sequences
+      align, and another one than the target wherever there is one.
+    - Where people are unknown, every second source is its own target, whose truth is the picture itself, and the
+      others get any picture as their target and no truth: the pixel loss is masked there, never faked.
 
     Raises:
         InputError: no face has an expression.
@@ -49,26 +54,26 @@ class PairSampler:
         self.sources = [i for i, face in enumerate(faces) if face.expression is not None]
         if not self.sources:
             raise InputError("no face has an expression; stage 1 needs labelled sources")
-        self._shown: dict[tuple[str, str], list[int]] = defaultdict(list)  # (subject, expression) -> faces
-        self._of_subject: dict[str, list[int]] = defaultdict(list)
+        pictures: dict[tuple[str, str | None], list[int]] = defaultdict(list)  # (subject, sitting) -> faces
+        self._shown: dict[tuple[str, str | None, Performance], list[int]] = defaultdict(list)
+        showing: dict[Performance, set[tuple[str, str | None]]] = defaultdict(set)
         for i, face in enumerate(faces):
-            if face.subject is not None:
-                self._of_subject[face.subject].append(i)
-                if face.expression is not None:
-                    self._shown[face.subject, face.expression].append(i)
-        showing: dict[str, set[str]] = defaultdict(set)
-        for subject, expression in self._shown:
-            showing[expression].add(subject)
-        # expression -> the pictures of everyone who shows it, grouped by subject so that one subject can be cut out
-        self._candidates: dict[str, list[int]] = {}
-        self._span: dict[tuple[str, str], tuple[int, int]] = {}
-        for expression, subjects in showing.items():
+            if face.subject is None:
+                continue
+            pictures[face.subject, face.sitting].append(i)
+            for performance in _performances(face):
+                self._shown[face.subject, face.sitting, performance].append(i)
+                showing[performance].add((face.subject, face.sitting))
+        # Per performance the pictures of all who show it, person by person, so that one person can be cut out.
+        self._candidates: dict[Performance, list[int]] = {}
+        self._span: dict[tuple[Performance, str], tuple[int, int]] = {}
+        for performance, sittings in showing.items():
             candidates: list[int] = []
-            for subject in sorted(subjects):
-                start = len(candidates)
-                candidates += self._of_subject[subject]
-                self._span[expression, subject] = (start, len(candidates))
-            self._candidates[expression] = candidates
+            for subject, sitting in sorted(sittings, key=lambda pair: (pair[0], pair[1] or "")):
+                start, _ = self._span.get((performance, subject), (len(candidates), 0))
+                candidates += pictures[subject, sitting]
+                self._span[performance, subject] = (start, len(candidates))
+            self._candidates[performance] = candidates
 
     def draw(self, generator: torch.Generator) -> Pairs:
         """One epoch in random order."""
@@ -80,30 +85,34 @@ class PairSampler:
 
     def _pair(self, source: int, first: float, second: float, own: bool) -> tuple[int, int, int]:
         face = self.faces[source]
-        expression = face.expression
-        assert expression is not None
-        candidates = self._candidates.get(expression, [])
+        wanted = _performances(face)
+        if face.subject is None and own:
+            return source, source, source
+        for performance in wanted:
+            candidates = self._candidates.get(performance, [])
+            start, end = self._span.get((performance, face.subject or ""), (0, 0))
+            others = len(candidates) - (end - start)
+            if others:
+                position = int(first * others)
+                target = candidates[position if position < start else position + end - start]
+                return source, target, self._truth(face, target, performance, second)
         if face.subject is None:
-            if own:
-                return source, source, source
-            if not candidates:
-                return source, int(first * len(self.faces)), NO_TRUTH
-        start, end = (
-            self._span.get((expression, face.subject), (0, 0)) if face.subject is not None else (0, 0)
-        )
-        others = len(candidates) - (end - start)
-        if others:
-            position = int(first * others)
-            target = candidates[position if position < start else position + end - start]
-        else:
-            target = candidates[int(first * len(candidates))]
-        return source, target, self._truth(face, target, second)
+            return source, int(first * len(self.faces)), NO_TRUTH
+        candidates = self._candidates[wanted[-1]]
+        target = candidates[int(first * len(candidates))]
+        return source, target, self._truth(face, target, wanted[-1], second)
 
-    def _truth(self, source: Face, target: int, chance: float) -> int:
-        subject, expression = self.faces[target].subject, source.expression
-        assert subject is not None
-        assert expression is not None
-        shown = self._shown[subject, expression]
+    def _truth(self, source: Face, target: int, performance: Performance, chance: float) -> int:
+        face = self.faces[target]
+        assert face.subject is not None
+        shown = self._shown[face.subject, face.sitting, performance]
         aligned = [i for i in shown if source.frame is not None and self.faces[i].frame == source.frame]
         usable = [i for i in aligned or shown if i != target] or aligned or shown
         return usable[int(chance * len(usable))]
+
+
+def _performances(face: Face) -> list[Performance]:
+    """From the exact performance, where it is known, to the expression as such; nothing where unlabelled."""
+    if face.expression is None:
+        return []
+    return [(face.expression, take) for take in dict.fromkeys((face.take, None))]

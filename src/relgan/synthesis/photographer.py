@@ -20,7 +20,7 @@ from relgan.synthesis.sittings import Shot, Sitting, draw_shot, draw_sitting
 FORMAT = 1
 MANIFEST_COLUMNS = (
     *COLUMNS,
-    *("sitting", "take", "seed", "yaw", "pitch", "roll", "female", "years"),
+    *("seed", "yaw", "pitch", "roll", "female", "years"),
     *unit_columns(),
 )
 CPU_BATCH, GPU_BATCH = 4, 64
