@@ -35,7 +35,9 @@ def fails(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
 def crops(root: Path, people: int = 4) -> Path:
     """A ``ck48`` tree of drawn faces: ROOT/<class>/S010_004_00000017.png."""
     for person in range(people):
-        for number, (name, expression) in enumerate(zip(("anger", "happy", "surprise"), EXPRESSIONS, strict=True)):
+        for number, (name, expression) in enumerate(
+            zip(("anger", "happy", "surprise"), EXPRESSIONS, strict=True)
+        ):
             for frame in range(2):
                 path = root / name / f"S{person:03d}_{number:03d}_{frame + 10:08d}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -108,11 +110,15 @@ def test_a_manifest_with_unknown_expressions_names_lines_and_words(
     assert "surprise" in line
 
 
-def test_people_who_cannot_be_told_apart_stop_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_people_who_cannot_be_told_apart_stop_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for expression in EXPRESSIONS:
         (tmp_path / "d" / expression).mkdir(parents=True)
         Image.fromarray(draw_face(0, expression)).save(tmp_path / "d" / expression / "one.png")
-    assert "--subject-pattern" in fails(capsys, "evaluate", "folder", tmp_path / "d", "--out", tmp_path / "run")
+    assert "--subject-pattern" in fails(
+        capsys, "evaluate", "folder", tmp_path / "d", "--out", tmp_path / "run"
+    )
 
 
 def test_lists_of_numbers_are_checked() -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-import relgan.crossval as crossval
+from relgan import crossval
 from relgan.config import BaselineConfig, Config, RecognitionConfig, ReenactmentConfig
 from relgan.crossval import Study, evaluate
 from relgan.data.folds import Fold, person_independent_folds
@@ -33,7 +33,9 @@ TINY = Config(
 def study(drawn: Drawn, people: int = 4) -> Study:
     data = drawn(people=people)
     folds = person_independent_folds(data.faces)
-    return Study("drawn", "4-fold, drawn people", data, folds, notes=["drawn by a test"], command="relgan evaluate")
+    return Study(
+        "drawn", "4-fold, drawn people", data, folds, notes=["drawn by a test"], command="relgan evaluate"
+    )
 
 
 def run(case: Study, out: Path, config: Config = TINY, **named: Any) -> dict[str, Any]:
@@ -83,7 +85,7 @@ def test_the_report_is_one_page_without_network(finished: tuple[Path, dict[str, 
     page = (out / "report.html").read_text(encoding="utf-8")
     assert f"{100 * results['methods']['relgan']['accuracy']:.1f} %" in page
     assert "drawn by a test" in page
-    assert page.count("<img src=\"data:image/png;base64") == 8
+    assert page.count('<img src="data:image/png;base64') == 8
     assert not re.search(r'(src|href)="(?!data:)', page)
 
 
@@ -127,7 +129,9 @@ def test_the_runner_refuses_a_subject_in_two_parts(drawn: Drawn, tmp_path: Path)
     assert not (tmp_path / "x").exists()
 
 
-def test_another_run_in_the_same_folder_is_refused(finished: tuple[Path, dict[str, Any]], drawn: Drawn) -> None:
+def test_another_run_in_the_same_folder_is_refused(
+    finished: tuple[Path, dict[str, Any]], drawn: Drawn
+) -> None:
     with pytest.raises(InputError, match="other settings or faces"):
         run(study(drawn), finished[0], replace(TINY, size=64))
 

@@ -18,7 +18,11 @@ from relgan.losses import (
     pixel_loss,
 )
 
-EXPRESSION_LOGITS = [[2.0, -1.0, 0.5, 0.1], [0.0, 0.0, 3.0, -2.0], [1.5, 1.0, -0.5, 2.5]]  # 3 classes and "fake"
+EXPRESSION_LOGITS = [
+    [2.0, -1.0, 0.5, 0.1],
+    [0.0, 0.0, 3.0, -2.0],
+    [1.5, 1.0, -0.5, 2.5],
+]  # 3 classes and "fake"
 IDENTITY_LOGITS = [[0.3, 1.2], [-0.7, 0.4], [2.0, -1.0]]
 DTYPES = [torch.float32, torch.float64, torch.bfloat16]
 
@@ -29,7 +33,9 @@ def probabilities(row: list[float]) -> list[float]:
 
 
 def naive_cross_entropy(logits: list[list[float]], labels: list[int]) -> float:
-    terms = [-math.log(probabilities(row)[label]) for row, label in zip(logits, labels, strict=True) if label >= 0]
+    terms = [
+        -math.log(probabilities(row)[label]) for row, label in zip(logits, labels, strict=True) if label >= 0
+    ]
     return sum(terms) / len(terms) if terms else 0.0
 
 
@@ -39,7 +45,9 @@ def tensor(values: list[list[float]], dtype: torch.dtype) -> Tensor:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("labels", [[0, 2, 1], [-1, 2, -1], [1, -1, 0]])
-def test_expression_and_identity_terms_are_the_mean_over_known_labels(dtype: torch.dtype, labels: list[int]) -> None:
+def test_expression_and_identity_terms_are_the_mean_over_known_labels(
+    dtype: torch.dtype, labels: list[int]
+) -> None:
     tolerance = 2e-2 if dtype == torch.bfloat16 else 1e-5
     ours = expression_loss(tensor(EXPRESSION_LOGITS, dtype), torch.tensor(labels))
     assert ours.item() == pytest.approx(naive_cross_entropy(EXPRESSION_LOGITS, labels), abs=tolerance)
@@ -54,7 +62,9 @@ def test_fake_and_adversarial_terms_follow_the_probability_of_the_last_class(dty
     fakes = [probabilities(row)[-1] for row in EXPRESSION_LOGITS]
     logits = tensor(EXPRESSION_LOGITS, dtype)
     assert fake_loss(logits).item() == pytest.approx(sum(-math.log(p) for p in fakes) / 3, abs=tolerance)
-    assert adversarial_loss(logits).item() == pytest.approx(sum(-math.log(1 - p) for p in fakes) / 3, abs=tolerance)
+    assert adversarial_loss(logits).item() == pytest.approx(
+        sum(-math.log(1 - p) for p in fakes) / 3, abs=tolerance
+    )
 
 
 def test_adversarial_term_stays_finite_when_the_fake_is_certain() -> None:

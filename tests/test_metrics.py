@@ -18,7 +18,9 @@ def test_pooled_scores_equal_a_count_by_hand() -> None:
 
 
 def people(count: int = 6, pictures: int = 10) -> list[Face]:
-    return [Face(f"{s}_{k}", "fear" if k % 2 else "anger", f"s{s}") for s in range(count) for k in range(pictures)]
+    return [
+        Face(f"{s}_{k}", "fear" if k % 2 else "anger", f"s{s}") for s in range(count) for k in range(pictures)
+    ]
 
 
 def codes(faces: list[Face], of_person: float, of_expression: float, seed: int = 0) -> np.ndarray:
@@ -26,7 +28,10 @@ def codes(faces: list[Face], of_person: float, of_expression: float, seed: int =
     centres = {face.subject: rng.normal(size=30) for face in faces}
     moods = {face.expression: rng.normal(size=30) for face in faces}
     return np.stack(
-        [of_person * centres[f.subject] + of_expression * moods[f.expression] + rng.normal(size=30) for f in faces]
+        [
+            of_person * centres[f.subject] + of_expression * moods[f.expression] + rng.normal(size=30)
+            for f in faces
+        ]
     )
 
 
@@ -44,7 +49,9 @@ def test_the_identity_probe_finds_people_in_identity_codes_and_not_in_expression
 def test_the_identity_probe_never_learns_from_the_take_it_is_tested_on() -> None:
     """Codes that know the take and nothing else must look like chance."""
     rng = np.random.default_rng(0)
-    faces = [Face(f"{s}{t}{k}", "fear", f"s{s}", f"{s}_{t}") for s in range(4) for t in range(4) for k in range(3)]
+    faces = [
+        Face(f"{s}{t}{k}", "fear", f"s{s}", f"{s}_{t}") for s in range(4) for t in range(4) for k in range(3)
+    ]
     takes = {face.sequence: rng.normal(size=30) * 5 for face in faces}
     probe = identity_probe(np.stack([takes[face.sequence] for face in faces]), faces)
     assert probe.accuracy is not None

@@ -28,7 +28,9 @@ def convolutions(module: nn.Module) -> list[tuple[int, int, int, int]]:
 
 
 def linears(module: nn.Module) -> list[tuple[int, int]]:
-    return [(layer.in_features, layer.out_features) for layer in module.modules() if isinstance(layer, nn.Linear)]
+    return [
+        (layer.in_features, layer.out_features) for layer in module.modules() if isinstance(layer, nn.Linear)
+    ]
 
 
 def test_encoders_have_the_papers_blocks_and_code_lengths() -> None:
@@ -39,7 +41,14 @@ def test_encoders_have_the_papers_blocks_and_code_lengths() -> None:
 
 
 def test_decoder_has_the_papers_channels() -> None:
-    expected = [(512, 512, 3, 1), (512, 256, 3, 1), (256, 128, 3, 1), (128, 64, 3, 1), (64, 32, 3, 1), (32, 3, 3, 1)]
+    expected = [
+        (512, 512, 3, 1),
+        (512, 256, 3, 1),
+        (256, 128, 3, 1),
+        (128, 64, 3, 1),
+        (64, 32, 3, 1),
+        (32, 3, 3, 1),
+    ]
     assert convolutions(Decoder()) == expected
 
 
@@ -110,6 +119,8 @@ def test_parameter_counts_are_those_in_the_docs() -> None:
         "Baseline": parameter_count(Baseline(7)),
         "Classifier": parameter_count(Classifier(7)),
     }
-    text = (__import__("pathlib").Path(__file__).parents[1] / "docs" / "networks.md").read_text(encoding="utf-8")
+    text = (__import__("pathlib").Path(__file__).parents[1] / "docs" / "networks.md").read_text(
+        encoding="utf-8"
+    )
     for name, count in counts.items():
         assert f"| `{name}` | {count:,} |" in text, (name, f"{count:,}")

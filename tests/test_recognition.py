@@ -26,7 +26,9 @@ Drawn = Callable[..., FaceTensors]
 CONFIG = Config(
     size=32,
     precision="32-true",
-    baseline=BaselineConfig(epochs=100, max_steps=60, batch_size=16, learning_rate=1e-3, expand=False, choices=3),
+    baseline=BaselineConfig(
+        epochs=100, max_steps=60, batch_size=16, learning_rate=1e-3, expand=False, choices=3
+    ),
 )
 
 

@@ -60,15 +60,22 @@ def overfitted(drawn: Drawn, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     )
     config = Config(size=32, precision="32-true", reenactment=stage)
     out = tmp_path_factory.mktemp("overfit")
-    return data, train_reenactment(data, config, seed=0, out=out, fabric=make_fabric("32-true", "cpu")).generator
+    return data, train_reenactment(
+        data, config, seed=0, out=out, fabric=make_fabric("32-true", "cpu")
+    ).generator
 
 
-def test_a_handful_of_pairs_is_learnt_until_the_output_is_the_truth(overfitted: tuple[FaceTensors, Generator]) -> None:
+def test_a_handful_of_pairs_is_learnt_until_the_output_is_the_truth(
+    overfitted: tuple[FaceTensors, Generator],
+) -> None:
     data, generator = overfitted
     pairs = PairSampler(data.faces).draw(seeded(1, "pairs"))
     batch, output = reenact_pairs(generator, data, pairs, 32)
     different = torch.tensor(
-        [data.faces[s].expression != data.faces[t].expression for s, t in zip(pairs.source, pairs.target, strict=True)]
+        [
+            data.faces[s].expression != data.faces[t].expression
+            for s, t in zip(pairs.source, pairs.target, strict=True)
+        ]
     )
     assert different.any()
 
@@ -101,7 +108,9 @@ def run(data: FaceTensors, out: Path, config: Config = SMALL, seed: int = 0) -> 
 
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(drawn: Drawn, tmp_path: Path) -> None:
     data = drawn(people=3)
-    first, again, other = (run(data, tmp_path / name, seed=seed) for name, seed in (("a", 0), ("b", 0), ("c", 1)))
+    first, again, other = (
+        run(data, tmp_path / name, seed=seed) for name, seed in (("a", 0), ("b", 0), ("c", 1))
+    )
     assert torch.equal(weights(first.generator), weights(again.generator))
     assert not torch.equal(weights(first.generator), weights(other.generator))
     assert (tmp_path / "a" / "log.jsonl").read_text() == (tmp_path / "b" / "log.jsonl").read_text()
@@ -130,7 +139,10 @@ def test_a_killed_run_resumes_to_the_same_result(
     resumed = run(data, tmp_path / "killed")
     assert torch.equal(weights(whole.generator), weights(resumed.generator))
     assert not (tmp_path / "killed" / "checkpoint.pt").exists()
-    last = [json.loads((tmp_path / name / "log.jsonl").read_text().splitlines()[-1]) for name in ("whole", "killed")]
+    last = [
+        json.loads((tmp_path / name / "log.jsonl").read_text().splitlines()[-1])
+        for name in ("whole", "killed")
+    ]
     assert last[0]["step"] == last[1]["step"] == 6
 
 
@@ -143,7 +155,9 @@ def test_a_checkpoint_of_other_settings_is_refused(drawn: Drawn, tmp_path: Path)
 def test_a_run_leaves_a_log_and_grids_of_source_target_truth_and_output(drawn: Drawn, tmp_path: Path) -> None:
     run(drawn(people=3), tmp_path)
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert {"step", "generator", "discriminator", "pixel", "adversarial", "expression", "identity"} <= set(rows[-1])
+    assert {"step", "generator", "discriminator", "pixel", "adversarial", "expression", "identity"} <= set(
+        rows[-1]
+    )
     grid = Image.open(tmp_path / "samples" / "step_000006.png")
     assert grid.size == (8 * 32, 4 * 32)
     assert list((tmp_path / "tensorboard").iterdir())
@@ -162,10 +176,16 @@ def test_the_discriminators_step_sees_source_expression_target_identity_and_fake
     batch, generator, discriminator = batch_of(drawn)
     reenacted = generator(batch.source, batch.target)
     losses = discriminator_step(discriminator, batch, reenacted)
-    source, target, fake = (discriminator(p) for p in (batch.source, batch.target, reenacted.picture.detach()))
+    source, target, fake = (
+        discriminator(p) for p in (batch.source, batch.target, reenacted.picture.detach())
+    )
     cross = torch.nn.functional.cross_entropy
-    assert losses["expression_real"].item() == pytest.approx(cross(source.expression, batch.expression).item(), abs=1e-4)
-    assert losses["identity_real"].item() == pytest.approx(cross(target.identity, batch.identity).item(), abs=1e-4)
+    assert losses["expression_real"].item() == pytest.approx(
+        cross(source.expression, batch.expression).item(), abs=1e-4
+    )
+    assert losses["identity_real"].item() == pytest.approx(
+        cross(target.identity, batch.identity).item(), abs=1e-4
+    )
     fakes = torch.full_like(batch.expression, 3)
     assert losses["fake"].item() == pytest.approx(cross(fake.expression, fakes).item(), abs=1e-4)
     losses["discriminator"].backward()
@@ -175,7 +195,9 @@ def test_the_discriminators_step_sees_source_expression_target_identity_and_fake
 def test_the_generators_step_reaches_both_encoders_and_leaves_the_discriminator_alone(drawn: Drawn) -> None:
     batch, generator, discriminator = batch_of(drawn)
     discriminator.requires_grad_(False)
-    losses = generator_step(discriminator, generator, batch, generator(batch.source, batch.target), SMALL.reenactment)
+    losses = generator_step(
+        discriminator, generator, batch, generator(batch.source, batch.target), SMALL.reenactment
+    )
     losses["generator"].backward()
     for encoder in (generator.expression_encoder, generator.identity_encoder):
         gradient = encoder.blocks[0][0].weight.grad

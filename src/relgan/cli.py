@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from relgan.config import Config
     from relgan.data.reader import Reading
 
-Positional = tyro.conf.Positional
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
@@ -24,9 +23,9 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 class Check:
     """Census of a data set: subjects x expressions, against the published counts."""
 
-    dataset: Positional[str]
+    dataset: Annotated[str, tyro.conf.Positional]
     """ckplus, ck48, jaffe, folder, ... (`relgan check list` names them all)."""
-    root: Positional[Path] = Path()
+    root: Annotated[Path, tyro.conf.Positional] = Path()
     """The data set's folder or .zip; for `folder` a manifest .csv too."""
     subject_pattern: str | None = None
     """Regular expression whose group is the person, searched in each path below the root."""
@@ -36,9 +35,9 @@ class Check:
 class Prepare:
     """Detect, align and crop every face of a data set; can be killed and run again."""
 
-    dataset: Positional[str]
+    dataset: Annotated[str, tyro.conf.Positional]
     """Name of the data set (`relgan check list`)."""
-    root: Positional[Path]
+    root: Annotated[Path, tyro.conf.Positional]
     """The data set's folder or .zip."""
     out: Path
     """Folder for the aligned faces, manifest.csv and failures.csv."""
@@ -50,11 +49,11 @@ class Prepare:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """The paper's protocol: baseline and REL-GAN on the same person-independent folds; can be killed and run again."""
+    """The paper's protocol: baseline and REL-GAN on the same person-independent folds; resumable."""
 
-    dataset: Positional[str]
+    dataset: Annotated[str, tyro.conf.Positional]
     """Name of the data set (`relgan check list`)."""
-    root: Positional[Path]
+    root: Annotated[Path, tyro.conf.Positional]
     """The data set's folder or .zip, or a folder made by `relgan prepare`."""
     out: Path
     """Folder for the run: results.json, report.html, folds.txt, a folder per seed and fold."""
@@ -111,9 +110,9 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"relgan {relgan.__version__}")
         return
     verb: object = tyro.cli(
-        Verb,  # type: ignore[arg-type]
+        Verb,
         prog="relgan",
-        description="Identity-free facial expression codes by face reenactment (REL-GAN, Ali and Hughes 2020).",
+        description="Identity-free facial expression codes: REL-GAN (Ali and Hughes 2020).",
         args=arguments,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
     )

@@ -1,7 +1,8 @@
 """Every setting of a run: one dataclass a stage, the paper's values as defaults, and the presets.
 
-``paper`` is the paper as written and wants a GPU. ``fast`` brings ten folds over a thousand faces, both methods, to the
-end within an hour on two CPU cores; where it departs from the paper the reason stands beside the value.
+``paper`` is the paper as written and wants a GPU. ``fast`` brings ten folds over a thousand faces, both
+methods, to the end within an hour on two CPU cores; where it departs from the paper the reason stands beside
+the value.
 """
 
 from dataclasses import asdict, dataclass, field, replace
@@ -61,7 +62,8 @@ class RecognitionConfig:
     batch_size: int = 64
     """Codes a step."""
     learning_rate: float = 1e-3
-    """Adam; the paper gives one rate for everything, but at 1e-4 so small a network is not done after 50 epochs."""
+    """Adam; the paper gives one rate for everything, but at 1e-4 so small a network is not done after 50
+    epochs."""
     hidden: int = 64
     """Width of the hidden layer."""
     variants: int = 40
@@ -70,7 +72,7 @@ class RecognitionConfig:
 
 @dataclass(frozen=True)
 class BaselineConfig:
-    """The paper's CNN baseline: the expression encoder with one more layer, trained for classification alone."""
+    """The paper's CNN baseline: the expression encoder with one more layer, trained to classify alone."""
 
     epochs: int = 300
     """Visits to every training face."""
@@ -95,7 +97,7 @@ class Config:
     preset: str = "paper"
     """Where the values came from; written into the results."""
     size: int = 96
-    """Side of the pictures the networks see, a multiple of 32; the crop is 96/112 of the aligned face at any size."""
+    """Side of the pictures the networks see, a multiple of 32; the crop is always 96/112 of the face."""
     expression_dim: int = 30
     """Numbers in f(e)."""
     identity_dim: int = 50

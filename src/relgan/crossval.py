@@ -7,7 +7,7 @@ A run's folder::
     prepared/                     the aligned faces, unless the root was prepared already
     seed_0/fold_3/fold.json       one finished fold; with it the fold is never run again
     seed_0/fold_3/predictions.csv one row per test face and method
-    seed_0/fold_3/codes.npz       codes of the test and validation people, made by networks that never saw them
+    seed_0/fold_3/codes.npz       codes of people whom the networks that made them never saw
     seed_0/fold_3/samples.png     source, target, truth and output for test people
     results.json, report.html     the outcome so far, rewritten after each fold
 """
@@ -117,7 +117,8 @@ def evaluate(
         What ``results.json`` holds.
 
     Raises:
-        InputError: a subject stands in two parts of a fold, ``out`` holds another run, or there is no such fold.
+        InputError: a subject stands in two parts of a fold, ``out`` holds another run, or there is no such
+        fold.
     """
     console = console or Console(stderr=True)
     chosen = {fold.index: fold for fold in study.folds}
@@ -237,8 +238,8 @@ def run_fold(
     )
     baseline_probabilities, _ = predict_baseline(baseline.model, test, size, fabric)
 
-    # Disentanglement, on people the networks have never seen: the test fold's, and where that is a single person
-    # the validation fold's too.
+    # Disentanglement, on people the networks have never seen: the test fold's, and where that is a single
+    # person the validation fold's too.
     unseen_positions = list(fold.test)
     unseen_are = "test"
     if len(test.people) < 2 and validation.people:
@@ -265,7 +266,9 @@ def run_fold(
         arrays["identity_code"][: len(test)],
         [face.expression or "" for face in test.faces],
     )
-    np.savez_compressed(folder / "codes.npz", positions=np.array(unseen_positions), **arrays)
+    np.savez_compressed(
+        folder / "codes.npz", allow_pickle=False, positions=np.array(unseen_positions), **arrays
+    )
 
     pairs = held_out_pairs(test, validation, seed)
     if pairs is not None:
@@ -353,7 +356,7 @@ def held_out_pairs(
 
 
 def prediction_table(test: FaceTensors, probabilities: dict[str, Any]) -> pd.DataFrame:
-    """One row per test face and method: path, subject, expression, method, predicted, a probability per expression."""
+    """One row per test face and method: path, subject, expression, method, predicted, probabilities."""
     rows = []
     for method, table in probabilities.items():
         for face, p in zip(test.faces, table, strict=True):
@@ -435,7 +438,7 @@ def _method(table: pd.DataFrame, classes: list[str]) -> dict[str, Any]:
 
 
 def _disentanglement(records: list[dict[str, Any]]) -> dict[str, Any]:
-    """Probe accuracies over all folds, each weighted by the faces it was tested on; None where none could be run."""
+    """Probe accuracies over all folds, each weighted by its faces; None where no probe could be run."""
 
     def pooled(key: str, value: str) -> float | None:
         probes = [

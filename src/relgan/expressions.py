@@ -17,7 +17,8 @@ CANONICAL: tuple[str, ...] = (
     "surprise",
 )
 
-# Spellings met in file and folder names. A reader with codes of its own (numbers, letters) keeps its table in its file.
+# Spellings met in file and folder names. A reader with codes of its own (numbers, letters) keeps its table
+# in its file.
 SYNONYMS: Mapping[str, str] = {
     "angry": "anger",
     "disgusted": "disgust",

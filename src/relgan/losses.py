@@ -41,7 +41,7 @@ def expression_loss(expression_logits: Tensor, expression: Tensor) -> Tensor:
 
 
 def identity_loss(identity_logits: Tensor, identity: Tensor) -> Tensor:
-    """-log D^i_y(x): the identity term of equations 1 and 2. Logits (B, N_i), labels (B,), -1 for nobody known."""
+    """-log D^i_y(x): the identity term of equations 1 and 2. Logits (B, N_i), labels (B,)."""
     return masked_cross_entropy(identity_logits, identity)
 
 
@@ -70,7 +70,7 @@ def pixel_loss(reenacted: Tensor, truth: Tensor, has_truth: Tensor) -> Tensor:
 
 
 def keep_identity_loss(code_of_output: Tensor, code_of_target: Tensor, wanted: Tensor) -> Tensor:
-    """1 - cosine of G_et(output) and G_et(target), over the targets in ``wanted`` (B,) whose person is unknown.
+    """1 - cosine of G_et(output) and G_et(target), over ``wanted`` (B,): targets whose person is unknown.
 
     Not in the paper: it stands in for the identity term where a data set names no people. The code of the
     target is what is to be matched and gets no gradient.
@@ -86,7 +86,7 @@ def discriminator_loss(
     identity: Tensor,
     fake_expression_logits: Tensor,
 ) -> dict[str, Tensor]:
-    """Equation 1, to be minimised: the real source's expression, the real target's identity, and the fake class.
+    """Equation 1 as a loss: the real source's expression, the real target's identity, and the fake class.
 
     Returns:
         The three terms and their sum under "discriminator".

@@ -19,7 +19,7 @@ Integers = NDArray[np.integer]
 
 @dataclass(frozen=True)
 class Recognition:
-    """Pooled over everything predicted: accuracy and macro F1 in [0, 1], rows of the confusion matrix are the truth."""
+    """Pooled scores in [0, 1]; the rows of the confusion matrix are the truth."""
 
     accuracy: float
     macro_f1: float
@@ -27,7 +27,7 @@ class Recognition:
 
 
 def recognition(truth: Sequence[str], predicted: Sequence[str], classes: Sequence[str]) -> Recognition:
-    """Accuracy, macro F1 over the classes that occur, and the confusion matrix in the order of ``classes``."""
+    """Accuracy, macro F1 over the classes that occur, and the confusion matrix in the order ``classes``."""
     right = np.mean(np.asarray(truth) == np.asarray(predicted))
     occurring = [name for name in classes if name in set(truth)]
     return Recognition(
@@ -55,8 +55,9 @@ class IdentityProbe:
 def identity_probe(codes: Floats, faces: Sequence[Face], seed: int = 0, splits: int = 5) -> IdentityProbe:
     """How well a linear probe finds the person in a code.
 
-    The probe learns and is tested on the same people but on different pictures of each, and never on two pictures of
-    one sequence: frames of one take look so alike that finding the take would pass for finding the person.
+    The probe learns and is tested on the same people but on different pictures of each, and never on two
+    pictures of one sequence: frames of one take look so alike that finding the take would pass for finding
+    the person.
 
     Args:
         codes: (N, D), one row a face; the people are to be strangers to the network that made them.
@@ -76,7 +77,7 @@ def identity_probe(codes: Floats, faces: Sequence[Face], seed: int = 0, splits: 
     if len(people) < 2:
         return IdentityProbe(None, None, len(people), 0)
     x, y, groups = np.asarray(codes)[usable], subjects[usable], takes[usable]
-    parts = max(2, min(splits, min(takes_of[s] for s in people)))
+    parts = max(2, min(splits, *(takes_of[s] for s in people)))
     right = 0
     tested = 0
     folds = StratifiedGroupKFold(parts, shuffle=True, random_state=seed)
@@ -95,7 +96,7 @@ def identity_probe(codes: Floats, faces: Sequence[Face], seed: int = 0, splits: 
 def expression_probe(
     train_codes: Floats, train_labels: Sequence[str], test_codes: Floats, test_labels: Sequence[str]
 ) -> float | None:
-    """Accuracy of a linear probe for the expression, learnt on some people's codes and tested on other people's.
+    """Accuracy of a linear probe for the expression, learnt on some people and tested on others.
 
     None where the learning people show one expression only, or nobody is left to test on.
     """

@@ -1,4 +1,4 @@
-"""The networks of section 4.1: channels and sizes as the paper states them, everything else as design.md decides.
+"""The networks of section 4.1: channels and sizes are the paper's; docs/networks.md says the rest.
 
 Pictures are ``(B, 3, S, S)`` in [-1, 1] with S any multiple of 32; 96 is the paper's size.
 """
@@ -19,7 +19,7 @@ LEAK = 0.2
 
 
 def initialise(module: nn.Module, generator: torch.Generator) -> None:
-    """DCGAN's initialisation (Radford et al. 2015): weights N(0, 0.02), batch norm scales N(1, 0.02), biases 0."""
+    """DCGAN's initialisation (Radford et al. 2015): weights N(0, 0.02), batch norm scales N(1, 0.02)."""
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.normal_(layer.weight, 0.0, 0.02, generator=generator)
@@ -36,7 +36,7 @@ def check_size(size: int) -> int:
         raise InputError(
             f"size {size}: the networks halve the picture five times, so take a multiple of 32, such as 96"
         )
-    return size // 2**BLOCKS
+    return int(size // 2**BLOCKS)
 
 
 def down_block(channels_in: int, channels_out: int) -> nn.Sequential:
@@ -173,7 +173,8 @@ def branch(classes: int) -> nn.Sequential:
 
 
 class Discriminator(nn.Module):
-    """D = [D^e, D^i]: four shared blocks of 16 to 128 channels and FC 1024, then two branches of 512 and 256."""
+    """D = [D^e, D^i]: four shared blocks of 16 to 128 channels and FC 1024, then two branches of 512 and
+    256."""
 
     def __init__(self, expressions: int, identities: int, size: int = 96) -> None:
         super().__init__()

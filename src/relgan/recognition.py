@@ -1,4 +1,5 @@
-"""Stage 2 (section 3.2): a small classifier on the codes of the frozen expression encoder; and the CNN baseline."""
+"""Stage 2 (section 3.2): a small classifier on the codes of the frozen expression encoder; and the CNN
+baseline."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ def encode(
     rows = []
     jobs = torch.arange(len(data) * len(variants))
     which = torch.tensor(variants)
-    for job in jobs.split(ENCODE_BATCH):
+    for job in torch.split(jobs, ENCODE_BATCH):
         pictures = data.views(job // len(variants), which[job % len(variants)], size)
         if fabric is None:
             rows.append(encoder(pictures).float().cpu())
@@ -111,7 +112,8 @@ def classify(classifier: nn.Module, codes: Tensor) -> Floats:
 def quick_score(
     encoder: Encoder, train: FaceTensors, held_out: FaceTensors, size: int, fabric: Fabric
 ) -> float:
-    """Accuracy on held-out people of a linear classifier on centre-view codes: how stage 1 chooses its step."""
+    """Accuracy on held-out people of a linear classifier on centre-view codes: how stage 1 chooses its
+    step."""
     codes = [encode(encoder, data, CENTRE, size, fabric)[:, 0].numpy() for data in (train, held_out)]
     known = [(data.expression != UNKNOWN).cpu().numpy() for data in (train, held_out)]
     labels = [data.expression.cpu().numpy() for data in (train, held_out)]
@@ -150,7 +152,8 @@ def train_baseline(
         seed: everything random follows from it.
         out: folder for ``log.jsonl`` and ``tensorboard``.
         fabric: device and precision.
-        held_out: the validation fold; with it the best of ``config.baseline.choices`` tries is returned, else the last.
+        held_out: the validation fold; with it the best of ``config.baseline.choices`` tries is returned,
+        else the last.
         start: weights to begin with; its head is used only if the classes are as many.
         progress: a bar to add a task to.
         name: the task's name.
@@ -231,7 +234,8 @@ def accuracy_of(model: nn.Module, data: FaceTensors, size: int, fabric: Fabric) 
 
 
 def predict_baseline(model: Baseline, data: FaceTensors, size: int, fabric: Fabric) -> tuple[Floats, Floats]:
-    """Probabilities (N, C), the mean over the ten test-time views, and the centre view's 30 features (N, 30)."""
+    """Probabilities (N, C), the mean over the ten test-time views, and the centre view's 30 features (N,
+    30)."""
     probabilities = encode(
         lambda pictures: model.eval()(pictures).softmax(-1), data, TEST_VIEWS, size, fabric
     ).mean(1)
@@ -242,6 +246,7 @@ def predict_baseline(model: Baseline, data: FaceTensors, size: int, fabric: Fabr
 def predict_codes(
     encoder: Encoder, classifier: Classifier, data: FaceTensors, size: int, fabric: Fabric
 ) -> tuple[Floats, Floats]:
-    """Probabilities (N, C), the mean over the ten test-time views, and the centre view's expression code (N, 30)."""
+    """Probabilities (N, C), the mean over the ten test-time views, and the centre view's expression code (N,
+    30)."""
     codes = encode(encoder, data, TEST_VIEWS, size, fabric)
     return classify(classifier, codes), codes[:, 0].numpy()

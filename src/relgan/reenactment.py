@@ -13,7 +13,7 @@ import torch
 from lightning.fabric import Fabric
 from PIL import Image
 from rich.progress import Progress
-from torch import Tensor
+from torch import Tensor, nn
 
 from relgan.config import Config, ReenactmentConfig
 from relgan.data.augment import CENTRE, VARIANTS, draw_variants
@@ -95,7 +95,8 @@ def generator_step(
 
 
 def make_batch(data: FaceTensors, pairs: Pairs, variants: Tensor, size: int) -> PairBatch:
-    """The pictures of some pairs. ``variants`` is (B, 2): the source's view, and the one target and truth share."""
+    """The pictures of some pairs. ``variants`` is (B, 2): the source's view, and the one target and truth
+    share."""
     device = data.pictures.device
     has_truth = pairs.truth != NO_TRUTH
     target = data.views(pairs.target, variants[:, 1], size)
@@ -198,13 +199,14 @@ def train_reenactment(
     average = copy.deepcopy(raw_generator).requires_grad_(False).eval().to(fabric.device)
     for model in (raw_generator, raw_discriminator, average):
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    adam = {"betas": (stage.beta1, 0.999), "fused": fabric.device.type in ("cpu", "cuda")}
-    generator, generator_adam = fabric.setup(
-        raw_generator, torch.optim.Adam(raw_generator.parameters(), stage.learning_rate, **adam)
-    )
+
+    def adam(network: nn.Module, rate: float) -> torch.optim.Adam:
+        fused = fabric.device.type in ("cpu", "cuda")
+        return torch.optim.Adam(network.parameters(), rate, betas=(stage.beta1, 0.999), fused=fused)
+
+    generator, generator_adam = fabric.setup(raw_generator, adam(raw_generator, stage.learning_rate))
     discriminator, discriminator_adam = fabric.setup(
-        raw_discriminator,
-        torch.optim.Adam(raw_discriminator.parameters(), stage.discriminator_learning_rate, **adam),
+        raw_discriminator, adam(raw_discriminator, stage.discriminator_learning_rate)
     )
     parts = {
         "generator": raw_generator,
@@ -245,7 +247,7 @@ def train_reenactment(
             # D judges first; once it is near its optimum it waits for G (section 4.1).
             raw_discriminator.requires_grad_(True)
             d_losses = discriminator_step(discriminator, batch, reenacted)
-            if fabric.all_reduce(d_losses["discriminator"].detach()).item() > stage.discriminator_threshold:
+            if _mean(fabric, d_losses["discriminator"]) > stage.discriminator_threshold:
                 discriminator_adam.zero_grad()
                 fabric.backward(d_losses["discriminator"])
                 discriminator_adam.step()
@@ -310,6 +312,13 @@ def train_reenactment(
     )
 
 
+def _mean(fabric: Fabric, loss: Tensor) -> float:
+    """A loss averaged over the devices."""
+    mean = fabric.all_reduce(loss.detach(), reduce_op="mean")
+    assert isinstance(mean, Tensor)
+    return float(mean)
+
+
 def _some_pairs(sampler: PairSampler, seed: int, count: int = 8) -> Pairs:
     pairs = sampler.draw(seeded(seed, "pairs", 0))
     rows = [row for row in range(len(pairs)) if pairs.truth[row] != NO_TRUTH][:count] or list(
@@ -322,7 +331,8 @@ def _some_pairs(sampler: PairSampler, seed: int, count: int = 8) -> Pairs:
 def reenact_pairs(
     generator: Generator, data: FaceTensors, pairs: Pairs, size: int
 ) -> tuple[PairBatch, Tensor]:
-    """Centre views of some pairs and the reenacted pictures (B, 3, size, size) in [-1, 1]; evaluation mode, float32."""
+    """Centre views of some pairs and the reenacted pictures (B, 3, size, size) in [-1, 1]; evaluation mode,
+    float32."""
     variants = torch.full((len(pairs), 2), CENTRE[0])
     batch = make_batch(data, pairs, variants, size)
     return batch, generator.eval()(batch.source, batch.target).picture

@@ -18,7 +18,8 @@ NAMES = {"baseline": "CNN baseline", "relgan": "REL-GAN"}
 
 
 def write_report(out: Path) -> Path:
-    """Write ``report.html`` of the run in ``out`` from its ``results.json`` and its folds' pictures; returns its path."""
+    """Write ``report.html`` of the run in ``out`` from its ``results.json`` and its folds' pictures; returns
+    its path."""
     results = json.loads((out / "results.json").read_text(encoding="utf-8"))
     folds = [
         json.loads(path.read_text(encoding="utf-8")) for path in sorted(out.glob("seed_*/fold_*/fold.json"))
@@ -127,8 +128,10 @@ def print_results(results: dict[str, Any], console: Console | None = None) -> No
         )
     console.print(table)
     d = results["disentanglement"]
-    if d["identity_from_expression_code"] is not None:
+    found = [d[key] for key in ("identity_from_expression_code", "identity_from_baseline_features", "chance")]
+    if None not in found:
+        code, features, chance = (f"{100 * value:.0f} %" for value in found)
         console.print(
-            f"A linear probe finds the person in f(e) {100 * d['identity_from_expression_code']:.0f} % of the time, in the "
-            f"baseline's features {100 * d['identity_from_baseline_features']:.0f} %, by chance {100 * d['chance']:.0f} %."
+            f"A linear probe finds the person in f(e) {code} of the time, "
+            f"in the baseline's features {features}, by chance {chance}."
         )

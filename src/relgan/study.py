@@ -14,7 +14,8 @@ from relgan.faces.prepare import prepare
 
 
 def is_aligned(root: Path) -> bool:
-    """Whether a folder's manifest says that its pictures are aligned faces (made by prepare or synthesize)."""
+    """Whether a folder's manifest says that its pictures are aligned faces (made by prepare or
+    synthesize)."""
     manifest = root / NAME
     if not manifest.is_file():
         return False
@@ -31,9 +32,11 @@ def study_of(
     command: str = "",
     progress: bool = True,
 ) -> Study:
-    """Read a data set, prepare its faces below ``out`` (unless ``root`` was prepared already) and plan its folds.
+    """Read a data set, prepare its faces below ``out`` (unless ``root`` was prepared already) and plan its
+    folds.
 
-    Folds are planned on the faces as read, so a picture in which no face is found moves nobody to another fold.
+    Folds are planned on the faces as read, so a picture in which no face is found moves nobody to another
+    fold.
 
     Raises:
         InputError: anything about the data set, its pictures or its people that does not fit.

@@ -1,4 +1,5 @@
-"""What every training loop needs: devices, seeds, the moving average, checkpoints, logs and a progress bar."""
+"""What every training loop needs: devices, seeds, the moving average, checkpoints, logs and a progress
+bar."""
 
 import json
 import os
@@ -26,7 +27,8 @@ STREAMS = {"initialise": 0, "pairs": 1, "variants": 2, "classifier": 3, "baselin
 
 
 def seeded(seed: int, stream: str, *position: int) -> torch.Generator:
-    """A generator that depends on the seed, the use and the position alone, so that a resumed run draws the same."""
+    """A generator that depends on the seed, the use and the position alone, so that a resumed run draws the
+    same."""
     words = np.random.SeedSequence([seed, STREAMS[stream], *position]).generate_state(2, np.uint32)
     return torch.Generator().manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)
 
@@ -34,7 +36,7 @@ def seeded(seed: int, stream: str, *position: int) -> torch.Generator:
 def bf16_is_native() -> bool:
     """Whether the device multiplies bf16 in hardware; elsewhere it is emulated and slower than 32-bit."""
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
 
@@ -63,11 +65,12 @@ def device_name(fabric: Fabric) -> str:
 
 @torch.no_grad()
 def update_average(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
-    """Exponential moving average of weights and batch norm statistics; a short memory at first, then ``decay``."""
+    """Exponential moving average of weights and batch norm statistics; a short memory at first, then
+    ``decay``."""
     decay = min(decay, (1 + step) / (10 + step))
     theirs = [*model.parameters(), *(b for b in model.buffers() if b.is_floating_point())]
     ours = [*average.parameters(), *(b for b in average.buffers() if b.is_floating_point())]
-    torch._foreach_lerp_(ours, theirs, 1 - decay)  # type: ignore[arg-type]
+    torch._foreach_lerp_(ours, theirs, 1 - decay)
 
 
 def save_beside(state: dict[str, Any], path: Path) -> None:

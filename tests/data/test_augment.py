@@ -5,7 +5,17 @@ import math
 import pytest
 import torch
 
-from relgan.data.augment import ANGLES, CENTRE, CROP, PLACES, TEST_VIEWS, THETAS, VARIANTS, draw_variants, views
+from relgan.data.augment import (
+    ANGLES,
+    CENTRE,
+    CROP,
+    PLACES,
+    TEST_VIEWS,
+    THETAS,
+    VARIANTS,
+    draw_variants,
+    views,
+)
 
 
 def ramp() -> torch.Tensor:
@@ -24,7 +34,9 @@ def test_there_are_forty_training_variants_and_ten_test_views() -> None:
 
 
 def test_the_centre_view_is_the_central_96_pixels() -> None:
-    face = torch.randint(0, 256, (1, 112, 112, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    face = torch.randint(
+        0, 256, (1, 112, 112, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
     view = views(face, torch.tensor(CENTRE), 96)
     expected = face[:, 8:104, 8:104].permute(0, 3, 1, 2).float() / 127.5 - 1
     assert torch.allclose(view, expected, atol=1e-4)
@@ -34,7 +46,9 @@ def test_the_centre_view_is_the_central_96_pixels() -> None:
 def test_unturned_corner_views_are_the_corner_crops(
     view: int, rows: tuple[int, int], columns: tuple[int, int]
 ) -> None:
-    face = torch.randint(0, 256, (1, 112, 112, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    face = torch.randint(
+        0, 256, (1, 112, 112, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1)
+    )
     expected = face[:, slice(*rows), slice(*columns)].permute(0, 3, 1, 2).float() / 127.5 - 1
     assert torch.allclose(views(face, torch.tensor([view]), 96), expected, atol=1e-4)
 

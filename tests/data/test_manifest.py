@@ -61,7 +61,9 @@ def test_the_folder_can_be_moved(folder: Path) -> None:
 def test_columns_begin_with_those_of_face(folder: Path) -> None:
     header = (folder / "manifest.csv").read_text().splitlines()[0]
     assert header == ",".join(COLUMNS)
-    assert header.startswith("path,expression,subject,sequence,frame,intensity,view,split,sitting,take,source,")
+    assert header.startswith(
+        "path,expression,subject,sequence,frame,intensity,view,split,sitting,take,source,"
+    )
 
 
 def test_no_manifest(tmp_path: Path) -> None:

@@ -27,7 +27,9 @@ def sparse_people() -> list[Face]:
 def test_truth_is_the_targets_person_with_the_sources_expression_and_frame(seed: int) -> None:
     faces = sparse_people()
     pairs = PairSampler(faces).draw(seeded(seed))
-    for source, target, truth in zip(*(t.tolist() for t in (pairs.source, pairs.target, pairs.truth)), strict=True):
+    for source, target, truth in zip(
+        *(t.tolist() for t in (pairs.source, pairs.target, pairs.truth)), strict=True
+    ):
         assert truth != NO_TRUTH
         assert faces[truth].subject == faces[target].subject
         assert faces[truth].expression == faces[source].expression
@@ -96,7 +98,9 @@ def test_the_truth_comes_from_the_targets_sitting_and_the_sources_take() -> None
         for f in range(2)
     ]
     pairs = PairSampler(faces).draw(seeded(0))
-    for source, target, truth in zip(*(t.tolist() for t in (pairs.source, pairs.target, pairs.truth)), strict=True):
+    for source, target, truth in zip(
+        *(t.tolist() for t in (pairs.source, pairs.target, pairs.truth)), strict=True
+    ):
         assert (faces[truth].subject, faces[truth].sitting) == (faces[target].subject, faces[target].sitting)
         assert (faces[truth].take, faces[truth].frame) == (faces[source].take, faces[source].frame)
         assert faces[truth].expression == faces[source].expression
@@ -106,6 +110,8 @@ def test_the_truth_comes_from_the_targets_sitting_and_the_sources_take() -> None
 def test_a_take_nobody_else_gives_falls_back_to_the_expression() -> None:
     faces = [Face(f"{s}{e}", e, s, take=s) for s in "abc" for e in ("anger", "fear")]
     pairs = PairSampler(faces).draw(seeded(0))
-    for source, target, truth in zip(*(t.tolist() for t in (pairs.source, pairs.target, pairs.truth)), strict=True):
+    for source, target, truth in zip(
+        *(t.tolist() for t in (pairs.source, pairs.target, pairs.truth)), strict=True
+    ):
         assert faces[truth].expression == faces[source].expression
         assert faces[truth].subject == faces[target].subject != faces[source].subject

@@ -1,9 +1,9 @@
 """The paper's crops, rotations and flips (section 4.1), as one affine warp of a batch of aligned faces.
 
-The aligned face is 112x112; a view of it is a square of 96/112 of its side, taken at the centre or at one of the four
-corners, turned by -6, -3, 3 or 6 degrees, mirrored or not: 5 x 4 x 2 = 40 variants. Crop, rotation, flip and
-scaling to the network's size are one bilinear lookup, so nothing is resampled twice; what a turned corner
-crop would take from outside the face repeats its edge, so no black corners.
+The aligned face is 112x112; a view of it is a square of 96/112 of its side, taken at the centre or at one of
+the four corners, turned by -6, -3, 3 or 6 degrees, mirrored or not: 5 x 4 x 2 = 40 variants. Crop, rotation,
+flip and scaling to the network's size are one bilinear lookup, so nothing is resampled twice; what a turned
+corner crop would take from outside the face repeats its edge, so no black corners.
 """
 
 import math
@@ -26,7 +26,7 @@ TEST_VIEWS = tuple(range(VARIANTS, VARIANTS + 2 * len(PLACES)))
 
 
 def _thetas() -> Tensor:
-    """(50, 2, 3): the sampling matrix of each training variant, then those of the ten unturned test-time views."""
+    """(50, 2, 3): the sampling matrices of the training variants, then of the ten test-time views."""
     rows = [(place, angle, flip) for flip in (False, True) for place in PLACES for angle in ANGLES]
     rows += [(place, 0.0, flip) for flip in (False, True) for place in PLACES]
     matrices = []
@@ -50,7 +50,8 @@ def views(faces: Tensor, variants: Tensor, size: int) -> Tensor:
 
     Args:
         faces: (B, H, H, 3) uint8, aligned.
-        variants: (B,) which view: 0 to 39 the paper's training variants, 40 to 49 the unturned test-time views.
+        variants: (B,) which view: 0 to 39 the paper's training variants, 40 to 49 the unturned test-time
+        views.
         size: side of the result in pixels.
 
     Returns:

@@ -1,7 +1,7 @@
 """Pairs of source and target, drawn so that the truth exists.
 
-The truth of a pair is the target's person with the source's expression. Many subjects of CK+ show only one to three
-expressions, so targets are drawn among the pictures of people who do show the source's expression.
+The truth of a pair is the target's person with the source's expression. Many subjects of CK+ show only one
+to three expressions, so targets are drawn among the pictures of people who do show the source's expression.
 """
 
 from collections import defaultdict
@@ -19,7 +19,7 @@ NO_TRUTH = -1
 
 @dataclass(frozen=True)
 class Pairs:
-    """Positions into the list of faces; row by row a source, a target and the truth (-1 where none can be)."""
+    """Positions into the list of faces: row by row a source, a target and the truth (-1: there is none)."""
 
     source: Tensor  # (N,) int64
     target: Tensor  # (N,)
@@ -42,7 +42,8 @@ class PairSampler:
       where takes are known, of people who give the same take, if there are any;
     - the truth is a picture of that person and sitting showing e: the one of the same frame where sequences
       align, and another one than the target wherever there is one.
-    - Where people are unknown, every second source is its own target, whose truth is the picture itself, and the
+    - Where people are unknown, every second source is its own target, whose truth is the picture itself, and
+    the
       others get any picture as their target and no truth: the pixel loss is masked there, never faked.
 
     Raises:
@@ -64,7 +65,7 @@ class PairSampler:
             for performance in _performances(face):
                 self._shown[face.subject, face.sitting, performance].append(i)
                 showing[performance].add((face.subject, face.sitting))
-        # Per performance the pictures of all who show it, person by person, so that one person can be cut out.
+        # Per performance the pictures of all who show it, person by person, so that one can be cut out.
         self._candidates: dict[Performance, list[int]] = {}
         self._span: dict[tuple[Performance, str], tuple[int, int]] = {}
         for performance, sittings in showing.items():
@@ -78,8 +79,11 @@ class PairSampler:
     def draw(self, generator: torch.Generator) -> Pairs:
         """One epoch in random order."""
         order = [self.sources[i] for i in torch.randperm(len(self.sources), generator=generator).tolist()]
-        chance = torch.rand(len(order), 2, generator=generator, dtype=torch.float64).tolist()
-        rows = [self._pair(source, *chance[row], row % 2 == 0) for row, source in enumerate(order)]
+        chance = torch.rand(len(order), 2, generator=generator, dtype=torch.float64)
+        rows = [
+            self._pair(face, float(chance[row, 0]), float(chance[row, 1]), row % 2 == 0)
+            for row, face in enumerate(order)
+        ]
         source, target, truth = torch.tensor(rows, dtype=torch.int64).T.contiguous()
         return Pairs(source, target, truth)
 

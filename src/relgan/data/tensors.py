@@ -67,7 +67,7 @@ class FaceTensors:
         )
 
     def views(self, positions: Tensor, variants: Tensor, size: int) -> Tensor:
-        """(B, 3, size, size) in [-1, 1]: the given view of the face at each position; both (B,) on any device."""
+        """(B, 3, size, size) in [-1, 1]: the given view of the face at each position, both (B,)."""
         device = self.pictures.device
         return views(self.pictures[positions.to(device)], variants.to(device), size)
 
