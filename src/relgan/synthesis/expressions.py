@@ -26,7 +26,7 @@ UNIT_SHAPES: dict[int, tuple[tuple[str, float], ...]] = {
     1: (("browInnerUp", 1.9),),
     2: (("browOuterUp{S}", 1.7),),
     4: (("browDown{S}", 1.6), ("mh:eyebrows-{s}-down", 0.5)),
-    5: (("eyeWide{S}", 0.95),),
+    5: (("eyeWide{S}", 1.15),),
     6: (("cheekSquint{S}", 1.3), ("eyeSquint{S}", 0.35)),
     7: (("eyeSquint{S}", 0.85), ("cheekSquint{S}", 0.25)),
     9: (
@@ -58,7 +58,7 @@ LEFT, RIGHT = 0, 1
 # No shape is driven beyond this.
 LIMITS = {
     "eyeSquint": 0.95,
-    "eyeWide": 1.05,
+    "eyeWide": 1.25,
     "eyeBlink": 1.0,
     "cheekSquint": 1.5,
     "browDown": 2.1,
@@ -109,7 +109,7 @@ def draw_take(expression: str, rng: np.random.Generator) -> Take:
     variants = VARIANTS[expression]
     shares = np.array([variant.share for variant in variants])
     variant = variants[int(rng.choice(len(variants), p=shares / shares.sum()))]
-    scale = rng.uniform(0.85, 1.15)
+    scale = rng.uniform(0.6, 1.15)
     asymmetry = 0.06 if rng.random() < 0.8 else 0.16
     side = int(rng.integers(2))
     other_side = rng.uniform(0, 0.12)

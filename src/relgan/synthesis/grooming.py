@@ -111,7 +111,7 @@ def draw_hair(rng: Generator, female: bool, years: float, lightness: float) -> H
         "long": rng.uniform(0.010, 0.022),
     }[style]  # fmt: skip
     recess = 0.0 if female else float(0.022 * rng.random() * np.clip((years - 30) / 25, 0, 1))
-    fringed = rng.random() < (0.4 if style in ("bob", "long", "short") and female else 0.18)
+    fringed = style == "short" and rng.random() < (0.5 if female else 0.25)
     return Hair(
         style=style,
         colour=colour,
@@ -122,19 +122,19 @@ def draw_hair(rng: Generator, female: bool, years: float, lightness: float) -> H
         ),
         recess=recess,
         parting=float(rng.choice([-0.03, 0.0, 0.03]) + 0.006 * rng.normal()),
-        fringe=float(rng.uniform(0.015, 0.04)) if fringed and style in ("bob", "long", "short") else 0.0,
+        fringe=float(rng.uniform(0.012, 0.035)) if fringed else 0.0,
         wave=float(rng.random() ** 1.5),
         length=float(rng.uniform(0.03, 0.075) if style == "bob" else rng.uniform(0.12, 0.2)),
     )
 
 
 def draw_brows(rng: Generator, female: bool, hair: Colour) -> Brows:
-    colour = np.minimum(np.array(hair) * 0.8, [0.085, 0.065, 0.05])
+    colour = np.minimum(np.array(hair) * 0.6, [0.055, 0.040, 0.030])
     return Brows(
         height=float(0.7460 + 0.0020 * np.clip(rng.normal(), -1.5, 1.5) + 0.0012 * female),
         arch=float(0.0035 + 0.0025 * rng.random() + 0.0012 * female),
-        thickness=float(rng.uniform(0.0024, 0.0038) if female else rng.uniform(0.0036, 0.0058)),
-        density=float(rng.uniform(0.5, 0.85) if female else rng.uniform(0.65, 1.0)),
+        thickness=float(rng.uniform(0.0027, 0.0044) if female else rng.uniform(0.0038, 0.0060)),
+        density=float(rng.uniform(0.65, 1.0) if female else rng.uniform(0.75, 1.0)),
         inner=float(0.012 + 0.002 * np.clip(rng.normal(), -1.5, 1.5) + 0.001 * female),
         outer=float(0.048 + 0.004 * rng.random()),
         colour=to_colour(colour),
@@ -161,7 +161,7 @@ def draw_makeup(rng: Generator, female: bool) -> Makeup:
         lipstick=float(rng.uniform(0.25, 0.8)) if worn and rng.random() < 0.65 else 0.0,
         lip_colour=to_colour(np.array([0.30, 0.07, 0.08]) * np.exp(0.25 * rng.normal(size=3))),
         liner=float(0.35 + 0.6 * rng.random()) if worn else 0.0,
-        lashes=float((0.55 if female else 0.25) + 0.3 * rng.random()),
+        lashes=float((0.6 if female else 0.35) + 0.3 * rng.random()),
         shadow=float(0.4 * rng.random()) if worn and rng.random() < 0.5 else 0.0,
         shadow_colour=to_colour(0.05 + 0.12 * rng.random(3)),
     )

@@ -22,6 +22,7 @@ COLUMNS, SCALP_ROWS, FALL_ROWS = 96, 18, 18
 ROWS = SCALP_ROWS + FALL_ROWS
 CENTRE = (0.0, -0.012, 0.735)
 FALLING_STYLES = ("bob", "long")
+FRINGE_FORWARD = 0.42  # how the forehead leans: metres forward per metre down
 SIDE_AZIMUTH = 72.0  # where falling hair leaves the face free, degrees
 
 
@@ -132,67 +133,49 @@ def _thickness(hair: Hair, azimuth: Tensor, directions: Tensor, offset: Tensor) 
 
 def _fall(hair: Hair, azimuth: Tensor, scalp: Tensor, surface: Tensor, offset: Tensor) -> Tensor:
     """(FALL_ROWS, COLUMNS, 3) past the hairline."""
-    edge, skin = scalp[-1], surface[-1]
+    edge = scalp[-1]
     t = (torch.arange(1, FALL_ROWS + 1, device=azimuth.device) / FALL_ROWS)[:, None]
     degrees = torch.rad2deg(azimuth)
-    if hair.style not in FALLING_STYLES:
-        front = bell(degrees, 48.0)
-        length = (
-            hair.fringe
-            * front
-            * (1 + 0.25 * noise(torch.stack([degrees / 6, degrees * 0, degrees * 0], 1) + offset)[:, 0])
-        )
-        drop = t * length.clamp(min=0)[None]
-        fringe = edge[None].repeat(FALL_ROWS, 1, 1)
-        fringe[..., 2] -= drop
-        fringe[..., 1] -= 0.10 * drop + 0.003 * (drop > 0)
-        return fringe
-    # The side on which a lock lies, and how far round it must go to leave the face free.
-    side = torch.where(degrees + hair.parting * 400 * bell(degrees, 60.0) >= 0, 1.0, -1.0)
-    keeps_fringe = float(hair.fringe > 0)
-    away = torch.maximum(
-        degrees.abs(),
-        SIDE_AZIMUTH + 8 * noise(torch.stack([degrees / 9, degrees * 0, degrees * 0], 1) + offset)[:, 1],
+    if hair.style in FALLING_STYLES:
+        return _curtains(hair, degrees, edge, t, offset)
+    # A fringe lies on the forehead; elsewhere the last rows stay on the hairline.
+    uneven = 1 + 0.25 * _per_lock(degrees / 6, offset)[:, 0]
+    drop = t * (hair.fringe * bell(degrees, 48.0) * uneven).clamp(min=0)[None]
+    fringe = edge[None].repeat(FALL_ROWS, 1, 1)
+    fringe[..., 2] -= drop
+    fringe[..., 1] -= FRINGE_FORWARD * drop + 0.004 * smooth_step(0.0, 0.006, drop)
+    return fringe
+
+
+def _per_lock(place: Tensor, offset: Tensor) -> Tensor:
+    """(COLUMNS, 4) noise along one line."""
+    return noise(torch.stack([place, place * 0, place * 0], -1) + offset)
+
+
+def _around(edge: Tensor, degrees: Tensor) -> Tensor:
+    """Points of a closed curve with one point per column (COLUMNS, 3) at any azimuths in degrees."""
+    place = torch.remainder((degrees + 180) / 360 * COLUMNS - 0.5, COLUMNS)
+    before = place.long() % COLUMNS
+    return torch.lerp(edge[before], edge[(before + 1) % COLUMNS], (place - place.floor())[..., None])
+
+
+def _curtains(hair: Hair, degrees: Tensor, edge: Tensor, t: Tensor, offset: Tensor) -> Tensor:
+    """Locks run from the parting along the hairline to the temples, then fall."""
+    parted = degrees + 400 * hair.parting * bell(degrees, 60.0)
+    side = torch.where(parted >= 0, 1.0, -1.0)
+    goal = side * torch.maximum(degrees.abs(), SIDE_AZIMUTH + 7 * _per_lock(degrees / 9, offset)[:, 1])
+    sweep = smooth_step(0.0, 0.40, t).expand(-1, COLUMNS)
+    turned = torch.lerp(degrees.expand_as(sweep), goal.expand_as(sweep), sweep)
+    along = _around(edge, turned)
+    level = torch.hypot(along[..., 0], along[..., 1] - AXIS_Y) + 0.002 * sweep
+    fallen = ((t - 0.2) / 0.8).clamp(min=0)
+    beside = 0.091 + 0.35 * hair.thickness + 0.016 * smooth_step(100.0, 160.0, degrees.abs())
+    reach = torch.lerp(level, torch.maximum(level, beside.expand_as(level)), smooth_step(0.0, 0.4, fallen))
+    waves = noise(
+        torch.stack([(degrees / 14).expand_as(sweep), (5 * t).expand_as(sweep), sweep * 0], -1) + offset
     )
-    sweep = smooth_step(0.0, 0.42, t) * (1 - keeps_fringe * bell(degrees, 42.0))
-    turned = (
-        torch.deg2rad(
-            torch.lerp(degrees.abs()[None].expand(FALL_ROWS, -1), away[None].expand(FALL_ROWS, -1), sweep)
-        )
-        * side
-    )
-    turned = torch.where(
-        torch.sign(degrees)[None] * side[None] < 0,
-        torch.deg2rad(degrees)[None] * (1 - sweep) + turned * sweep,
-        turned,
-    )
-    level = torch.hypot(edge[:, 0], edge[:, 1] - AXIS_Y)
-    side_level = torch.full_like(level, 0.091 + 0.35 * hair.thickness) + 0.016 * smooth_step(
-        100.0, 160.0, degrees.abs()
-    )
-    reach = torch.lerp(
-        level[None].expand(FALL_ROWS, -1),
-        torch.maximum(level, side_level)[None].expand(FALL_ROWS, -1),
-        smooth_step(0.0, 0.3, t),
-    )
-    fringe_zone = keeps_fringe * bell(degrees, 42.0)
-    bottom = torch.lerp(
-        torch.full_like(level, 0.700 - hair.length), edge[:, 2] - hair.fringe, (fringe_zone > 0.35).float()
-    )
-    z = edge[None, :, 2] + (bottom - edge[:, 2])[None] * t
-    curl = noise(
-        torch.stack([degrees[None] / 14 + t * 0, t * 5 + degrees[None] * 0, t * 0 + degrees[None] * 0], -1)
-        + offset
-    )
-    reach = (
-        reach
-        + (0.004 + 0.012 * hair.wave) * curl[..., 0] * smooth_step(0.15, 0.6, t)
-        + 0.010 * smooth_step(0.5, 1.0, t)
-    )
-    reach = torch.maximum(
-        reach, torch.hypot(skin[:, 0], skin[:, 1] - AXIS_Y)[None] * (1 - smooth_step(0, 0.2, t))
-    )
-    x = reach * turned.sin()
-    y = AXIS_Y - reach * turned.cos()
-    forward = fringe_zone * 0.10 * t * hair.fringe
-    return torch.stack([x, y - forward, z], -1)
+    reach = reach + (0.003 + 0.012 * hair.wave) * waves[..., 0] * smooth_step(0.1, 0.5, fallen)
+    bottom = 0.700 - hair.length * (1 + 0.06 * _per_lock(degrees / 5, offset)[:, 2])
+    z = along[..., 2] - (along[..., 2] - bottom) * fallen
+    angle = torch.deg2rad(turned)
+    return torch.stack([reach * angle.sin(), AXIS_Y - reach * angle.cos(), z], -1)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from relgan.errors import InputError
 
-BAKE_VERSION = 3
+BAKE_VERSION = 4
 PARTS = ("skin", "left_eye", "right_eye", "tongue", "lower_teeth", "upper_teeth")
 SKIN, LEFT_EYE, RIGHT_EYE, TONGUE, LOWER_TEETH, UPPER_TEETH = range(6)
 ANCESTRIES = ("african", "asian", "caucasian")
@@ -87,7 +87,7 @@ class Head:
         """
         vertices = vertices.clone()
         teeth = self.part_vertices(LOWER_TEETH)
-        vertices[:, teeth, 1] += TEETH_BACK * jaw_open[:, None]
+        vertices[:, teeth, 1] += TEETH_BACK * (0.9 + jaw_open[:, None])
         for eye, centre in zip((LEFT_EYE, RIGHT_EYE), self.eye_centres, strict=True):
             ball = vertices[:, self.part_vertices(eye)]
             middle = ball.mean(1, keepdim=True)

@@ -54,6 +54,7 @@ def _kernel() -> Any:
         height: int,
         width: int,
         cull: int,
+        longest: float,
         buffer: wp.array(dtype=wp.int64),
     ) -> None:
         thread = wp.tid()
@@ -67,6 +68,10 @@ def _kernel() -> Any:
         if wp.abs(area) < 1.0e-9:
             return
         if cull == 1 and area > 0.0:
+            return
+        wide = wp.max(p0[0], wp.max(p1[0], p2[0])) - wp.min(p0[0], wp.min(p1[0], p2[0]))
+        high = wp.max(p0[1], wp.max(p1[1], p2[1])) - wp.min(p0[1], wp.min(p1[1], p2[1]))
+        if wp.max(wide, high) > longest:
             return
         if p0[2] <= 0.0 or p1[2] <= 0.0 or p2[2] <= 0.0:
             return
@@ -89,13 +94,16 @@ def _kernel() -> Any:
     return wp.kernel(fill_triangles, module="unique")
 
 
-def rasterize(points: Tensor, faces: Tensor, height: int, width: int, cull: bool = False) -> Tensor:
+def rasterize(
+    points: Tensor, faces: Tensor, height: int, width: int, cull: bool = False, longest: float = 1e9
+) -> Tensor:
     """The nearest triangle of every pixel.
 
     Args:
         points: (B, V, 3) column, row (pixels) and depth (positive, metres).
         faces: (F, 3) int32.
         cull: leave out triangles seen from behind (their corners run clockwise in the picture).
+        longest: triangles wider or higher than this many pixels are left out.
 
     Returns:
         (B, height, width) int64: EMPTY, or the depth in the upper bits and the triangle in the lower 20.
@@ -115,6 +123,7 @@ def rasterize(points: Tensor, faces: Tensor, height: int, width: int, cull: bool
             height,
             width,
             int(cull),
+            longest,
             wp.from_torch(buffer),
         ],
         device=wp.device_from_torch(points.device),

@@ -19,7 +19,7 @@ from relgan.synthesis.chart import chart_coordinates, load_chart, noise, sample_
 from relgan.synthesis.check import Kinds, find_leaks, kinds_of
 from relgan.synthesis.expressions import UNIT_INDEX, shape_weights
 from relgan.synthesis.glasses import glasses_faces, glasses_mesh
-from relgan.synthesis.head import PARTS, SKIN, load_head
+from relgan.synthesis.head import LOWER_TEETH, PARTS, SKIN, load_head
 from relgan.synthesis.lighting import KeyShadow, Lamps, SkyLight, key_shadow, key_visibility, sky_light
 from relgan.synthesis.people import Person
 from relgan.synthesis.rasterize import EMPTY, barycentric, depth_of, interpolate, rasterize, triangle_of
@@ -29,6 +29,8 @@ from relgan.synthesis.sittings import Shot
 from relgan.synthesis.wrinkles import activations, relief
 
 GLASSES = len(PARTS)
+MOLARS_FROM = 0.021  # metres from the middle
+TORN = 0.13  # of the picture's side: about 26 mm
 GAZE_SHAPES = (("eyeLookOutLeft", "eyeLookInRight"), ("eyeLookInLeft", "eyeLookOutRight"),
                ("eyeLookUpLeft", "eyeLookUpRight"), ("eyeLookDownLeft", "eyeLookDownRight"))  # fmt: skip
 
@@ -243,7 +245,9 @@ class Studio:
         if not len(wearing):
             return
         wearing = wearing.to(self.device)
-        buffer = rasterize(scene.pixels[wearing], self.hair.int(), width, width)
+        # Where neighbouring locks part ways the sheet is torn, not stretched.
+        torn = TORN * width
+        buffer = rasterize(scene.pixels[wearing], self.hair.int(), width, width, longest=torn)
         among, row, column = (buffer < EMPTY).nonzero(as_tuple=True)
         item = wearing[among]
         in_front = depth_of(buffer[among, row, column]) < nearest[item, row, column] + 0.0005

@@ -15,7 +15,7 @@ from relgan.synthesis.lighting import KeyShadow, Lamps, key_visibility
 
 SKIN_WRAP = (0.30, 0.15, 0.10)  # how far red, green and blue light creep past the terminator
 SCLERA = (0.50, 0.46, 0.43)
-TEETH = (0.66, 0.61, 0.53)
+TEETH = (0.76, 0.72, 0.64)
 TONGUE_COLOUR = (0.36, 0.11, 0.10)
 MOUTH_COLOUR = (0.26, 0.07, 0.06)
 
@@ -81,8 +81,8 @@ def shade(
     lower = 1 - 0.4 * (part == LOWER_TEETH).float()
     arch = smooth_step(0.044, 0.016, surface.canonical[:, 0].abs())
     front_teeth = teeth * lower * arch * (0.45 + 0.55 * smooth_step(0.0, 0.35, surface.openness))
-    sky = sky + (0.85 * front_teeth)[:, None] * lamps.sky[item]
-    visible = torch.maximum(visible, 0.75 * front_teeth)
+    sky = sky + (1.1 * front_teeth)[:, None] * lamps.sky[item]
+    visible = torch.maximum(visible, 0.85 * front_teeth)
     soft_visible = torch.stack([visible**0.75, visible, visible], 1)  # blood tints a shadow's edge
     reaches = torch.where(inside & (teeth < 0.5), 0.1 + 0.8 * surface.openness, 1.0)
     light = sky + key * diffuse * soft_visible * reaches[:, None]
@@ -176,11 +176,8 @@ def shade_hair(
     shine = (1.1 * base + 0.012) * (sine_half**60 * (1 - 0.85 * curl))[:, None] * key
     radiance = base * (sky + 0.85 * key * sine_light[:, None]) + shine * lamps.shine[item][:, None]
     # Locks end at different lengths, and the hairline is not a line.
-    tips = 1 - smooth_step(
-        0.0,
-        1.0,
-        (row - (1 - fray) - 0.10 * fray * lock[:, 2] - 0.12 * fray * hairs[:, 2]) / fray.clamp(min=1e-3),
-    )
+    past = (row - (1 - fray)) / fray.clamp(min=1e-3) + 0.35 * lock[:, 2] + 0.25 * hairs[:, 2]
+    tips = (1 - smooth_step(0.4, 0.8, past)) * (row < 0.99)
     in_front = ragged * smooth_step(0.5, 0.8, around[:, 0])
     at_edge = 1 - smooth_step(-0.10, 0.02, row - edge + 0.05 * hairs[:, 3] + 0.03 * lock[:, 3]) * in_front
     return radiance * (0.85 + 0.15 * root)[:, None], (tips * at_edge).clamp(0, 1)
