@@ -113,6 +113,8 @@ def rasterize(
 
     batch, count = points.shape[0], faces.shape[0]
     buffer = torch.full((batch * height * width,), EMPTY, dtype=torch.int64, device=points.device)
+    # On a GPU warp must queue its work behind torch's.
+    stream = wp.stream_from_torch(points.device) if points.is_cuda else None
     wp.launch(
         kernel,
         batch * count,
@@ -127,6 +129,7 @@ def rasterize(
             wp.from_torch(buffer),
         ],
         device=wp.device_from_torch(points.device),
+        stream=stream,
     )
     return buffer.reshape(batch, height, width)
 

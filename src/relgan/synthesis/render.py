@@ -19,7 +19,7 @@ from relgan.synthesis.chart import chart_coordinates, load_chart, noise, sample_
 from relgan.synthesis.check import Kinds, find_leaks, kinds_of
 from relgan.synthesis.expressions import UNIT_INDEX, shape_weights
 from relgan.synthesis.glasses import glasses_faces, glasses_mesh
-from relgan.synthesis.head import LOWER_TEETH, PARTS, SKIN, load_head
+from relgan.synthesis.head import PARTS, SKIN, load_head
 from relgan.synthesis.lighting import KeyShadow, Lamps, SkyLight, key_shadow, key_visibility, sky_light
 from relgan.synthesis.people import Person
 from relgan.synthesis.rasterize import EMPTY, barycentric, depth_of, interpolate, rasterize, triangle_of
@@ -29,7 +29,6 @@ from relgan.synthesis.sittings import Shot
 from relgan.synthesis.wrinkles import activations, relief
 
 GLASSES = len(PARTS)
-MOLARS_FROM = 0.021  # metres from the middle
 TORN = 0.13  # of the picture's side: about 26 mm
 GAZE_SHAPES = (("eyeLookOutLeft", "eyeLookInRight"), ("eyeLookInLeft", "eyeLookOutRight"),
                ("eyeLookUpLeft", "eyeLookUpRight"), ("eyeLookDownLeft", "eyeLookDownRight"))  # fmt: skip

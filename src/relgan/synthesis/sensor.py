@@ -43,7 +43,7 @@ def background(backgrounds: Sequence[Background], size: int, device: torch.devic
     wall = torch.lerp(top[:, None, None], bottom[:, None, None], down[None, :, :, None])
     place = torch.stack([across, down, torch.zeros_like(across)], -1)[None] * scale[:, None, None, None]
     things = noise(place + offset[:, None, None])
-    value = wall + clutter[:, None, None, None] * (0.8 * things[..., :1] + 0.25 * things[..., 1:4])
+    value = wall + clutter[:, None, None, None] * (0.8 * things[..., :1] + 0.12 * things[..., 1:4])
     linear = value.clamp(0.01, 1) ** 2.2
     grown = F.interpolate(linear.permute(0, 3, 1, 2), size=(size, size), mode="bilinear", align_corners=False)
     return grown.permute(0, 2, 3, 1).contiguous()

@@ -166,9 +166,9 @@ def _draw_light(rng: Generator) -> Light:
 
 def _draw_background(rng: Generator) -> Background:
     grey = rng.beta(1.6, 1.4)
-    strength = 0.02 + 0.06 * rng.random() ** 2
-    top = np.clip(grey + strength * rng.normal(size=3), 0.01, 0.99)
-    bottom = np.clip(top + 0.10 * rng.normal() + 0.02 * rng.normal(size=3), 0.01, 0.99)
+    tint = 0.03 + 0.12 * rng.random() ** 3
+    top = np.clip(grey * (1 + tint * rng.normal(size=3)), 0.01, 0.99)
+    bottom = np.clip(top * (1 + 0.2 * rng.normal() + 0.03 * rng.normal(size=3)), 0.01, 0.99)
     offset = rng.uniform(0, 32, 3)
     return Background(
         top=(float(top[0]), float(top[1]), float(top[2])),
