@@ -20,7 +20,7 @@ from relgan.data.augment import CENTRE, VARIANTS, draw_variants
 from relgan.data.pairs import NO_TRUTH, Pairs, PairSampler
 from relgan.data.tensors import FaceTensors
 from relgan.losses import UNKNOWN, discriminator_loss, generator_loss, keep_identity_loss, pixel_loss
-from relgan.models import Discriminator, Generator, Reenacted, initialise
+from relgan.models import Discriminator, Generator, Reenacted, initialise, initialise_discriminator
 from relgan.training import Clock, RunLog, load_checkpoint, moments, save_beside, seeded, update_average
 
 LOG_EVERY = 10
@@ -193,7 +193,7 @@ def train_reenactment(
     raw_generator = Generator(config.size, config.expression_dim, config.identity_dim)
     raw_discriminator = Discriminator(len(data.classes), len(data.people), config.size)
     initialise(raw_generator, initial)
-    initialise(raw_discriminator, initial)
+    initialise_discriminator(raw_discriminator, initial)
     if start is not None:
         raw_generator.load_state_dict(start.state_dict())
     average = copy.deepcopy(raw_generator).requires_grad_(False).eval().to(fabric.device)
