@@ -31,10 +31,10 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
 
 
 def initialise_discriminator(discriminator: "Discriminator", generator: torch.Generator) -> None:
-    """DCGAN's initialisation for what a DCGAN has; He's (2015) for the fully connected layers, which it has not.
+    """DCGAN's initialisation, but He's (2015) for the fully connected layers, which a DCGAN has not.
 
-    N(0, 0.02) supposes a batch norm behind it. Through the three layers of 1024, 512 and 256 without one it leaves
-    so little signal that D learns no expression in hundreds of steps (docs/networks.md has the figures).
+    N(0, 0.02) supposes a batch norm behind it. Through the layers of 1024, 512 and 256 without one it leaves so
+    little signal that D learns no expression in hundreds of steps; docs/networks.md has the figures.
     """
     initialise(discriminator, generator)
     for layer in discriminator.modules():
