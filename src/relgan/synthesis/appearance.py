@@ -141,10 +141,10 @@ def _paint_beard(canvas: _Canvas, person: Person, chart: Chart, lips: Tensor, of
     goatee = bell(z - 0.640, 0.016) * (1 - smooth_step(0.016, 0.026, across)) * (z < 0.654)
     goatee = goatee + _spot(across - 0.031, 0.006, z - 0.658, 0.014)
     jaw = smooth_step(0.0, 0.02, 0.700 - z + 0.62 * (across - 0.05)) * smooth_step(0.030, 0.05, across)
-    jaw = (jaw + (1 - smooth_step(0.640, 0.652, z)) * (across < 0.05)).clamp(0, 1)
+    # Up to the moustache beside the mouth, lower beneath the lip.
+    rim = z - 0.648 - 0.022 * smooth_step(0.014, 0.028, across)
+    jaw = (jaw + (1 - smooth_step(-0.006, 0.006, rim)) * (across < 0.05)).clamp(0, 1)
     jaw = jaw * (1 - smooth_step(0.715, 0.735, z)) * (1 - chart.masks["ears"]) * smooth_step(-0.02, -0.035, y)
-    corners = _spot(across - 0.037, 0.012, z - 0.652, 0.022) * 1.2
-    jaw = torch.maximum(jaw, corners.clamp(max=1))
     grows = (z > 0.603).float() * (1 - lips)
     everywhere = torch.stack([moustache, goatee, jaw]).amax(0).clamp(0, 1) * grows
     dense = (beard.moustache * moustache + beard.goatee * goatee).clamp(0, 1)
