@@ -31,7 +31,7 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
 
 
 def initialise_discriminator(discriminator: "Discriminator", generator: torch.Generator) -> None:
-    """DCGAN's initialisation, but He's (2015) for the fully connected layers, which a DCGAN has not.
+    """DCGAN's initialisation, and He's (2015) for the fully connected layers, which a DCGAN has not.
 
     N(0, 0.02) supposes a batch norm behind it. Through the layers of 1024, 512 and 256 without one it leaves so
     little signal that D learns no expression in hundreds of steps; docs/networks.md has the figures.
@@ -196,7 +196,7 @@ class Discriminator(nn.Module):
             layers.append(nn.Conv2d(a, b, 3, padding=1, bias=position == 0))
             if position:  # DCGAN: no batch norm on D's input layer
                 layers.append(GroupedBatchNorm2d(b))
-            layers += [nn.LeakyReLU(LEAK, inplace=True), nn.MaxPool2d(2)]
+            layers += [nn.LeakyReLU(LEAK, inplace=True), nn.AvgPool2d(2)]
         self.blocks = nn.Sequential(*layers)
         side = size // 2 ** len(DISCRIMINATOR_CHANNELS)
         self.shared = nn.Sequential(
