@@ -15,6 +15,7 @@ from relgan.models import (
     GroupedBatchNorm2d,
     IdentityEncoder,
     initialise,
+    initialise_discriminator,
     parameter_count,
 )
 
@@ -92,6 +93,15 @@ def test_initialisation_is_dcgans_and_follows_the_seed() -> None:
     assert norm.weight.std().item() == pytest.approx(0.02, rel=0.2)
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_the_discriminators_fully_connected_layers_keep_their_signal() -> None:
+    network = Discriminator(7, 94)
+    initialise_discriminator(network, torch.Generator().manual_seed(3))
+    assert network.blocks[3].weight.std().item() == pytest.approx(0.02, rel=0.05)
+    for layer in (network.shared[0], network.expression_branch[0], network.identity_branch[2]):
+        expected = (2 / (1 + 0.2**2) / layer.in_features) ** 0.5
+        assert layer.weight.std().item() == pytest.approx(expected, rel=0.02)
 
 
 def test_grouped_batch_norm_keeps_statistics_of_each_part_apart() -> None:

@@ -82,7 +82,6 @@ def test_a_handful_of_pairs_is_learnt_until_the_output_is_the_truth(
     def ssim(other: torch.Tensor) -> float:
         return float(structural_similarity_index_measure(output[different], other[different], data_range=2.0))
 
-    print(ssim(batch.truth), ssim(batch.target), ssim(batch.source))
     assert ssim(batch.truth) > 0.8
     assert ssim(batch.truth) > ssim(batch.target) + 0.1
     assert ssim(batch.truth) > ssim(batch.source) + 0.1
