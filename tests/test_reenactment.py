@@ -22,10 +22,12 @@ from relgan.models import Discriminator, Generator, initialise
 from relgan.reenactment import (
     PairBatch,
     discriminator_step,
+    draw_shift,
     epoch_batches,
     generator_step,
     make_batch,
     reenact_pairs,
+    shifted,
     steps_of,
     train_reenactment,
 )
@@ -241,3 +243,18 @@ def test_skipping_batches_gives_the_rest_of_the_same_epoch(drawn: Drawn) -> None
     assert len(rest) == len(whole) - 2
     assert torch.equal(rest[0][0].target, whole[2][0].target)
     assert torch.equal(rest[0][1], whole[2][1])
+
+
+def test_a_shift_moves_pictures_and_mirrors_their_edges() -> None:
+    picture = torch.arange(36.0).reshape(1, 1, 6, 6)
+    moved = shifted(picture, (2, -1))
+    assert torch.equal(moved[0, 0, :-1, 2:], picture[0, 0, 1:, :-2])
+    assert torch.equal(moved[0, 0, :-1, 1], picture[0, 0, 1:, 1])  # column -1 is column 1
+    assert torch.equal(shifted(picture, (0, 0)), picture)
+
+
+def test_shifts_follow_seed_and_step_and_stay_within_reach() -> None:
+    drawn_shifts = [draw_shift(3, 0, step) for step in range(200)]
+    assert drawn_shifts == [draw_shift(3, 0, step) for step in range(200)]
+    assert {right for right, _ in drawn_shifts} == {down for _, down in drawn_shifts} == set(range(-3, 4))
+    assert draw_shift(0, 0, 5) == (0, 0)

@@ -43,6 +43,8 @@ class ReenactmentConfig:
     """The terms that come from D grow linearly from 0 to their weights over so many steps."""
     discriminator_threshold: float = 0.3
     """D steps only while its loss (the sum of its three cross-entropies) is above this."""
+    discriminator_shift: int = 0
+    """Real and reenacted pictures move by up to so many pixels before D sees them (0: never)."""
     ema_decay: float = 0.999
     """Exponential moving average of the generator, which is what later stages use."""
     expand: bool = True
@@ -122,16 +124,22 @@ PRESETS: dict[str, Config] = {
             max_steps=400,
             batch_size=32,  # twice the steps for the same pictures
             learning_rate=2e-4,
-            discriminator_learning_rate=1e-4,
-            lambda_expression=5.0,  # at 50 and 30 D's terms drown the pixels in so few steps
-            lambda_identity=3.0,
+            discriminator_learning_rate=2e-4,
+            # With so few steps the terms that come from D drown the pixels: at 50 and 30, and still at 5 and
+            # 3, the pictures are striped and the code learns less (docs/evaluate.md).
+            lambda_adversarial=0.05,
+            lambda_expression=0.5,
+            lambda_identity=0.25,
+            discriminator_shift=8,
             ema_decay=0.99,
             expand=False,
             choices=8,
             samples=4,
         ),
         recognition=RecognitionConfig(variants=20),
-        baseline=BaselineConfig(epochs=30, max_steps=1000, batch_size=32, learning_rate=2e-4, expand=False),
+        baseline=BaselineConfig(
+            epochs=100, max_steps=600, batch_size=32, learning_rate=2e-4, expand=False, choices=15
+        ),
     ),
 }
 

@@ -33,8 +33,8 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
 def initialise_discriminator(discriminator: "Discriminator", generator: torch.Generator) -> None:
     """DCGAN's initialisation, and He's (2015) for the fully connected layers, which a DCGAN has not.
 
-    N(0, 0.02) supposes a batch norm behind it. Through the layers of 1024, 512 and 256 without one it leaves so
-    little signal that D learns no expression in hundreds of steps; docs/networks.md has the figures.
+    N(0, 0.02) supposes a batch norm behind it. Through the layers of 1024, 512 and 256 without one it leaves
+    so little signal that D learns no expression in hundreds of steps; docs/networks.md has the figures.
     """
     initialise(discriminator, generator)
     for layer in discriminator.modules():
@@ -61,8 +61,9 @@ def down_block(channels_in: int, channels_out: int) -> nn.Sequential:
 
 
 def up_block(channels_in: int, channels_out: int) -> nn.Sequential:
+    # Not nearest: it repeats the blocks of the coarse maps, which show as stripes for thousands of steps.
     return nn.Sequential(
-        nn.Upsample(scale_factor=2, mode="nearest"),
+        nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
         nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False),
         nn.BatchNorm2d(channels_out),
         nn.ReLU(inplace=True),

@@ -23,7 +23,15 @@ from relgan.errors import InputError
 Accelerator = Literal["auto", "cpu", "cuda", "mps"]
 
 # The streams of one seed; a new use of randomness takes a new number, so that old runs stay as they were.
-STREAMS = {"initialise": 0, "pairs": 1, "variants": 2, "classifier": 3, "baseline": 4, "baseline-variants": 5}
+STREAMS = {
+    "initialise": 0,
+    "pairs": 1,
+    "variants": 2,
+    "classifier": 3,
+    "baseline": 4,
+    "baseline-variants": 5,
+    "shift": 6,
+}
 
 
 def seeded(seed: int, stream: str, *position: int) -> torch.Generator:
