@@ -64,10 +64,38 @@ class Evaluate:
     """Seeds, such as 0,1,2; the whole protocol is run once per seed."""
     subject_pattern: str | None = None
     """Regular expression whose group is the person, searched in each path below the root."""
+    start: Path | None = None
+    """Weights made by `relgan pretrain`, on other people's faces, that stage 1 of every fold begins with."""
     workers: int | None = None
     """Processes that prepare faces; one a core where not given."""
     device: Device = "auto"
     """Where to train."""
+
+
+@dataclass(frozen=True)
+class Pretrain:
+    """Stage 1 alone, on all faces of a data set: weights for `relgan evaluate --start`; resumable."""
+
+    dataset: Annotated[str, tyro.conf.Positional]
+    """Name of the data set (`relgan check list`)."""
+    root: Annotated[Path, tyro.conf.Positional]
+    """The data set's folder or .zip, or a folder made by `relgan prepare` or `relgan synthesize`."""
+    out: Path
+    """Folder for generator.safetensors, card.json, the log and the sample grids."""
+    preset: Literal["fast", "paper"] = "fast"
+    """Size and settings of stage 1."""
+    max_steps: int | None = None
+    """Steps to take; the preset's where not given."""
+    seed: int = 0
+    """Everything random follows from it."""
+    subject_pattern: str | None = None
+    """Regular expression whose group is the person, searched in each path below the root."""
+    workers: int | None = None
+    """Processes that prepare faces; one a core where not given."""
+    device: Device = "auto"
+    """Where to train."""
+    devices: int = 1
+    """How many GPUs (or CPU processes) share every batch."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +138,7 @@ Verb = (
     Annotated[Check, tyro.conf.subcommand("check")]
     | Annotated[Prepare, tyro.conf.subcommand("prepare")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[Pretrain, tyro.conf.subcommand("pretrain")]
     | Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[Synthesize, tyro.conf.subcommand("synthesize")]
 )
@@ -135,6 +164,8 @@ def main(arguments: list[str] | None = None) -> None:
             prepare(verb)
         elif isinstance(verb, Evaluate):
             evaluate(verb, shlex.join(["relgan", *arguments]))
+        elif isinstance(verb, Pretrain):
+            pretrain(verb, shlex.join(["relgan", *arguments]))
         elif isinstance(verb, Demo):
             demo(verb, shlex.join(["relgan", *arguments]))
         elif isinstance(verb, Synthesize):
@@ -200,7 +231,36 @@ def evaluate(verb: Evaluate, command: str) -> None:
         verb.device,
         verb.subject_pattern,
         verb.workers,
+        verb.start,
     )
+
+
+def pretrain(verb: Pretrain, command: str) -> None:
+    from dataclasses import replace
+
+    from relgan.config import preset
+
+    config = preset(verb.preset)
+    if verb.max_steps is not None:
+        if verb.max_steps < 1:
+            raise InputError(f"--max-steps {verb.max_steps}: give at least 1")
+        stage1 = replace(config.reenactment, max_steps=verb.max_steps, epochs=verb.max_steps)
+        config = replace(config, reenactment=stage1)
+    from relgan.pretrain import pretrain as run
+    from relgan.study import align_dataset
+    from relgan.training import make_fabric
+
+    fabric = make_fabric(config.precision, verb.device, verb.devices)
+    fabric.launch()
+    # One process prepares the faces; the others find them done.
+    with fabric.rank_zero_first():
+        faces = align_dataset(verb.dataset, verb.root, verb.out, verb.subject_pattern, verb.workers)
+    data = faces.tensors(verb.root)
+    done = run(
+        data, config, out=verb.out, fabric=fabric, seed=verb.seed, dataset=verb.dataset, command=command
+    )
+    if fabric.is_global_zero:
+        print(f"{verb.out / 'generator.safetensors'}" + ("" if done else " was there already"))
 
 
 def run_protocol(
@@ -214,8 +274,11 @@ def run_protocol(
     device: Device,
     subject_pattern: str | None = None,
     workers: int | None = None,
+    start: Path | None = None,
 ) -> None:
     """Prepare, evaluate, print the table and where the report is."""
+    from dataclasses import replace
+
     from relgan.config import preset
 
     config = preset(preset_name)
@@ -224,9 +287,19 @@ def run_protocol(
     from relgan.study import study_of
     from relgan.training import make_fabric
 
+    generator = None
+    if start is not None:
+        from relgan.weights import load_generator
+
+        generator, card = load_generator(start)
+        config = replace(
+            config, size=card.size, expression_dim=card.expression_dim, identity_dim=card.identity_dim
+        )
     study = study_of(dataset, root, out, subject_pattern, workers, command)
+    if start is not None:
+        study.notes.append(f"REL-GAN's stage 1 began from {start}, the baseline from scratch")
     fabric = make_fabric(config.precision, device)
-    print_results(run(study, config, out=out, fabric=fabric, seeds=seeds, folds=folds))
+    print_results(run(study, config, out=out, fabric=fabric, seeds=seeds, folds=folds, start=generator))
     print(f"{out / 'results.json'}\n{out / 'report.html'}")
 
 
@@ -251,3 +324,7 @@ def synthesize(verb: Synthesize) -> None:
         workers=verb.workers or os.cpu_count() or 1,
     )
     print(f"{done.faces} faces in {verb.out} ({done.seconds:.0f} s, {done.rejected} taken again)")
+
+
+if __name__ == "__main__":
+    main()

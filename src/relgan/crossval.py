@@ -74,8 +74,8 @@ class Study:
     command: str = ""
 
 
-def fingerprint(study: Study, config: Config) -> str:
-    """Changes with the settings, the faces, their pictures or the folds."""
+def fingerprint(study: Study, config: Config, start: Generator | None = None) -> str:
+    """Changes with the settings, the faces, their pictures, the folds or the weights to begin with."""
     record = [
         config.as_dict(),
         study.data.classes,
@@ -85,6 +85,8 @@ def fingerprint(study: Study, config: Config) -> str:
     for face in study.data.faces:
         digest.update(f"{face.subject}|{face.expression}|{face.sequence}|{face.frame}\n".encode())
     digest.update(study.data.pictures.cpu().numpy().tobytes())
+    if start is not None:
+        digest.update(start.expression_encoder.code.weight.detach().cpu().float().numpy().tobytes())
     return digest.hexdigest()[:16]
 
 
@@ -133,7 +135,7 @@ def evaluate(
         verify(fold, study.data.faces)
     if not seeds:
         raise InputError("--seeds: give at least one, such as 0")
-    mark = fingerprint(study, config)
+    mark = fingerprint(study, config, start)
     _claim(out, study, config, mark)
 
     with progress_bar(progress) as bar:

@@ -163,12 +163,14 @@ def steps_of(faces: int, config: ReenactmentConfig) -> tuple[int, int]:
     return an_epoch, total if config.max_steps is None else min(total, config.max_steps)
 
 
-def fingerprint(data: FaceTensors, config: Config, seed: int) -> str:
-    """Tells runs apart: settings, seed, faces and pictures."""
+def fingerprint(data: FaceTensors, config: Config, seed: int, start: Generator | None = None) -> str:
+    """Tells runs apart: settings, seed, faces, pictures, and the weights to begin with."""
     digest = hashlib.sha256(json.dumps([config.as_dict(), seed, data.classes], sort_keys=True).encode())
     for face in data.faces:
         digest.update(f"{face.subject}|{face.expression}|{face.frame}\n".encode())
     digest.update(data.pictures.cpu().numpy().tobytes())
+    if start is not None:
+        digest.update(start.expression_encoder.code.weight.detach().cpu().float().numpy().tobytes())
     return digest.hexdigest()
 
 
@@ -206,7 +208,7 @@ def train_reenactment(
     stage = config.reenactment
     sampler = PairSampler(data.faces)
     an_epoch, total = steps_of(len(sampler.sources), stage)
-    print_of_run = fingerprint(data, config, seed)
+    print_of_run = fingerprint(data, config, seed, start)
     out.mkdir(parents=True, exist_ok=True)
     checkpoint = out / "checkpoint.pt"
 

@@ -1,10 +1,15 @@
 """From the name of a data set and its root to a study: faces read, prepared once, and dealt into folds."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from relgan.crossval import Study
-from relgan.data.folds import Fold, plan_folds, write_folds
+from relgan.data.face import Face
+from relgan.data.folds import ROLES, Fold, plan_folds, write_folds
 from relgan.data.manifest import NAME, load_prepared, read_manifest
 from relgan.data.readers import read, reader_named
 from relgan.data.tensors import FaceTensors
@@ -23,6 +28,60 @@ def is_aligned(root: Path) -> bool:
         return {"align", "path", "expression"} <= set(stream.readline().strip().split(","))
 
 
+@dataclass(frozen=True)
+class Aligned:
+    """The faces of a data set with their aligned pictures.
+
+    Attributes:
+        read: faces as the reader found them.
+        faces: those that could be aligned, with ``pictures`` (N, 112, 112, 3) uint8 in the same order.
+        place: for each face read its position in ``faces``, -1 where no face was found in the picture.
+    """
+
+    read: list[Face]
+    faces: list[Face]
+    pictures: NDArray[np.uint8]
+    place: list[int]
+
+    def tensors(self, root: Path) -> FaceTensors:
+        """For the training loops.
+
+        Raises:
+            InputError: fewer than two expressions.
+        """
+        labelled = classes_of(face.expression for face in self.faces)
+        if len(labelled) < 2:
+            shown = labelled[0] if labelled else "no expression"
+            raise InputError(f"{root}: all faces show {shown}; recognition needs two expressions or more")
+        return FaceTensors.of(self.faces, self.pictures, labelled)
+
+
+def align_dataset(
+    dataset: str,
+    root: Path,
+    out: Path,
+    subject_pattern: str | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+) -> Aligned:
+    """Read a data set and prepare its faces in ``out/prepared``, unless ``root`` was prepared already.
+
+    Raises:
+        InputError: anything about the data set, its pictures or its people that does not fit.
+    """
+    reader = reader_named(dataset)
+    if is_aligned(root):
+        faces, pictures = load_prepared(root)
+        return Aligned(faces, faces, pictures, list(range(len(faces))))
+    found = read(dataset, root, subject_pattern).faces
+    folder = out / "prepared"
+    workers = workers or os.cpu_count() or 1
+    prepare(found, folder, cropped=reader.cropped, workers=workers, progress=progress)
+    faces, pictures = load_prepared(folder)
+    place = {source: i for i, source in enumerate(read_manifest(folder)["source"])}
+    return Aligned(found, faces, pictures, [place.get(face.path, -1) for face in found])
+
+
 def study_of(
     dataset: str,
     root: Path,
@@ -32,59 +91,35 @@ def study_of(
     command: str = "",
     progress: bool = True,
 ) -> Study:
-    """Read a data set, prepare its faces below ``out`` (unless ``root`` was prepared already) and plan its
-    folds.
+    """Read a data set, prepare its faces, and plan its folds.
 
-    Folds are planned on the faces as read, so a picture in which no face is found moves nobody to another
-    fold.
+    Folds are planned on the faces as read, so a picture in which no face is found moves nobody.
 
     Raises:
         InputError: anything about the data set, its pictures or its people that does not fit.
     """
     reader = reader_named(dataset)
-    notes = []
-    if is_aligned(root):
-        faces, pictures = load_prepared(root)
-        plan = plan_folds(faces, reader.protocol)
-        folds = plan.folds
-        out.mkdir(parents=True, exist_ok=True)
-    else:
-        reading = read(dataset, root, subject_pattern)
-        plan = plan_folds(reading.faces, reader.protocol)
-        folder = out / "prepared"
-        done = prepare(
-            reading.faces,
-            folder,
-            cropped=reader.cropped,
-            workers=workers or os.cpu_count() or 1,
-            progress=progress,
-        )
-        faces, pictures = load_prepared(folder)
-        place = {source: i for i, source in enumerate(read_manifest(folder)["source"])}
-        order = [place.get(face.path, -1) for face in reading.faces]
-        folds = [
-            Fold(
-                fold.index,
-                *(
-                    tuple(order[i] for i in getattr(fold, role) if order[i] >= 0)
-                    for role in ("train", "validation", "test")
-                ),
-            )
-            for fold in plan.folds
-        ]
-        if done.failures:
-            notes.append(f"{done.failures} pictures left out, see prepared/failures.csv")
-    labelled = classes_of(face.expression for face in faces)
-    if len(labelled) < 2:
-        raise InputError(
-            f"{root}: all faces show {labelled or 'no expression'}; recognition needs two expressions or more"
-        )
-    write_folds(folds, faces, out / "folds.txt")
+    if not is_aligned(root):  # before minutes of preparing: are there folds at all?
+        plan_folds(read(dataset, root, subject_pattern).faces, reader.protocol)
+    aligned = align_dataset(dataset, root, out, subject_pattern, workers, progress)
+    plan = plan_folds(aligned.read, reader.protocol)
+    folds = [
+        Fold(fold.index, *(_placed(getattr(fold, role), aligned.place) for role in ROLES))
+        for fold in plan.folds
+    ]
+    data = aligned.tensors(root)
+    lost = aligned.place.count(-1)
+    out.mkdir(parents=True, exist_ok=True)
+    write_folds(folds, aligned.faces, out / "folds.txt")
     return Study(
         dataset=reader.name,
         protocol=plan.text,
-        data=FaceTensors.of(faces, pictures, labelled),
+        data=data,
         folds=folds,
-        notes=notes,
+        notes=[f"{lost} pictures left out, see prepared/failures.csv"] if lost else [],
         command=command,
     )
+
+
+def _placed(positions: tuple[int, ...], place: list[int]) -> tuple[int, ...]:
+    return tuple(place[i] for i in positions if place[i] >= 0)
