@@ -15,7 +15,7 @@ import relgan.reenactment as stage1
 from relgan.config import Config, ReenactmentConfig
 from relgan.data.augment import VARIANTS
 from relgan.data.face import Face
-from relgan.data.pairs import PairSampler
+from relgan.data.pairs import Pairs, PairSampler
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
 from relgan.models import Discriminator, Generator, initialise
@@ -26,7 +26,6 @@ from relgan.reenactment import (
     epoch_batches,
     generator_step,
     make_batch,
-    reenact_pairs,
     shifted,
     steps_of,
     train_reenactment,
@@ -45,62 +44,71 @@ def weights(generator: Generator) -> torch.Tensor:
     return torch.cat([value.flatten().float() for value in generator.state_dict().values()])
 
 
+VIEW = 0  # one view, so that the few steps of a test are spent on the pairs
+
+
+def pair_pictures(data: FaceTensors, generator: Generator) -> tuple[PairBatch, torch.Tensor]:
+    """Pairs of different expressions and what the generator makes of them."""
+    pairs = PairSampler(data.faces).draw(seeded(1, "pairs"))
+    rows = [
+        row
+        for row, (s, t) in enumerate(zip(pairs.source.tolist(), pairs.target.tolist(), strict=True))
+        if data.faces[s].expression != data.faces[t].expression
+    ]
+    pairs = Pairs(pairs.source[rows], pairs.target[rows], pairs.truth[rows])
+    batch = make_batch(data, pairs, torch.full((len(pairs), 2), VIEW), 32)
+    with torch.no_grad():
+        return batch, generator.eval()(batch.source, batch.target).picture
+
+
 @pytest.fixture(scope="module")
-def overfitted(drawn: Drawn, tmp_path_factory: pytest.TempPathFactory) -> tuple[FaceTensors, Generator]:
+def overfitted(drawn: Drawn, tmp_path_factory: pytest.TempPathFactory) -> tuple[PairBatch, torch.Tensor]:
+    """Nine pictures of three people, trained on by the real loop with all its losses."""
     data = drawn(people=3, takes=1)
     stage = ReenactmentConfig(
         epochs=10_000,
-        max_steps=450,
+        max_steps=400,
         batch_size=9,
-        learning_rate=1e-3,
-        lambda_expression=0.5,
-        lambda_identity=0.3,
-        lambda_adversarial=0.1,
+        learning_rate=5e-4,
+        lambda_adversarial=0.02,
+        lambda_expression=0.1,
+        lambda_identity=0.05,
         ema_decay=0.95,
         expand=False,
         samples=0,
     )
     config = Config(size=32, precision="32-true", reenactment=stage)
     out = tmp_path_factory.mktemp("overfit")
-    return data, train_reenactment(
-        data, config, seed=0, out=out, fabric=make_fabric("32-true", "cpu")
-    ).generator
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage1, "draw_variants", lambda count, _: torch.full((count,), VIEW))
+        done = train_reenactment(data, config, seed=0, out=out, fabric=make_fabric("32-true", "cpu"))
+    return pair_pictures(data, done.generator)
 
 
 def test_a_handful_of_pairs_is_learnt_until_the_output_is_the_truth(
-    overfitted: tuple[FaceTensors, Generator],
+    overfitted: tuple[PairBatch, torch.Tensor],
 ) -> None:
-    data, generator = overfitted
-    pairs = PairSampler(data.faces).draw(seeded(1, "pairs"))
-    batch, output = reenact_pairs(generator, data, pairs, 32)
-    different = torch.tensor(
-        [
-            data.faces[s].expression != data.faces[t].expression
-            for s, t in zip(pairs.source, pairs.target, strict=True)
-        ]
-    )
-    assert different.any()
+    batch, output = overfitted
 
     def ssim(other: torch.Tensor) -> float:
-        return float(structural_similarity_index_measure(output[different], other[different], data_range=2.0))
+        return float(structural_similarity_index_measure(output, other, data_range=2.0))
 
+    assert len(output) >= 4
     assert ssim(batch.truth) > 0.8
-    assert ssim(batch.truth) > ssim(batch.target) + 0.1
-    assert ssim(batch.truth) > ssim(batch.source) + 0.1
+    assert ssim(batch.truth) > ssim(batch.target) + 0.2
+    assert ssim(batch.truth) > ssim(batch.source) + 0.2
 
 
-def test_pictures_are_free_of_checkerboards(overfitted: tuple[FaceTensors, Generator]) -> None:
-    """Energy at the highest frequency, which upsampling faults fill, stays near that of the truth."""
-    data, generator = overfitted
-    pairs = PairSampler(data.faces).draw(seeded(1, "pairs"))
-    batch, output = reenact_pairs(generator, data, pairs, 32)
+def test_pictures_are_free_of_checkerboards(overfitted: tuple[PairBatch, torch.Tensor]) -> None:
+    """What alternates from pixel to pixel, which upsampling faults fill, is as little as in the truth."""
+    batch, output = overfitted
 
     def alternating(pictures: torch.Tensor) -> float:
         sign = torch.tensor([1.0, -1.0]).repeat(16)
         rows = (pictures * sign).mean(3).abs().mean() + (pictures * sign[:, None]).mean(2).abs().mean()
         return float(rows + (pictures * sign * sign[:, None]).mean((2, 3)).abs().mean())
 
-    assert alternating(output) < 2 * alternating(batch.truth) + 0.01
+    assert alternating(output) < 2 * alternating(batch.truth)
 
 
 def run(data: FaceTensors, out: Path, config: Config = SMALL, seed: int = 0) -> stage1.Reenactment:
