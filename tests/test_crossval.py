@@ -13,10 +13,11 @@ from rich.console import Console
 
 from relgan import crossval
 from relgan.config import BaselineConfig, Config, RecognitionConfig, ReenactmentConfig
-from relgan.crossval import Study, evaluate
+from relgan.crossval import evaluate
 from relgan.data.folds import Fold, person_independent_folds
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
+from relgan.study import Study
 from relgan.training import make_fabric
 
 Drawn = Callable[..., FaceTensors]

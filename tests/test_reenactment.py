@@ -13,24 +13,23 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 import relgan.reenactment as stage1
 from relgan.config import Config, ReenactmentConfig
+from relgan.data import batches
 from relgan.data.augment import VARIANTS
+from relgan.data.batches import PairBatch, epoch_batches, make_batch, steps_of
 from relgan.data.face import Face
 from relgan.data.pairs import Pairs, PairSampler
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
 from relgan.models import Discriminator, Generator, initialise
 from relgan.reenactment import (
-    PairBatch,
     discriminator_step,
     draw_shift,
-    epoch_batches,
     generator_step,
-    make_batch,
     shifted,
-    steps_of,
     train_reenactment,
 )
-from relgan.training import make_fabric, seeded
+from relgan.seeds import seeded
+from relgan.training import make_fabric
 
 Drawn = Callable[..., FaceTensors]
 SMALL = Config(
@@ -80,7 +79,7 @@ def overfitted(drawn: Drawn, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     config = Config(size=32, precision="32-true", reenactment=stage)
     out = tmp_path_factory.mktemp("overfit")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stage1, "draw_variants", lambda count, _: torch.full((count,), VIEW))
+        patch.setattr(batches, "draw_variants", lambda count, _: torch.full((count,), VIEW))
         done = train_reenactment(data, config, seed=0, out=out, fabric=make_fabric("32-true", "cpu"))
     return pair_pictures(data, done.generator)
 

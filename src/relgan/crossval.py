@@ -12,18 +12,14 @@ A run's folder::
     results.json, report.html     the outcome so far, rewritten after each fold
 """
 
-import hashlib
 import json
-import platform
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from lightning.fabric import Fabric
 from rich.console import Console
@@ -35,7 +31,8 @@ from relgan.data.folds import Fold, verify
 from relgan.data.pairs import NO_TRUTH, Pairs, PairSampler
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
-from relgan.metrics import expression_probe, identity_probe, recognition
+from relgan.grids import save_grid
+from relgan.metrics import expression_probe, identity_probe
 from relgan.models import Generator
 from relgan.recognition import (
     encode,
@@ -46,48 +43,11 @@ from relgan.recognition import (
     train_classifier,
     training_views,
 )
-from relgan.reenactment import save_grid, train_reenactment
-from relgan.training import device_name, progress_bar, seeded, write_text
-
-METHODS = ("baseline", "relgan")
-VERSIONS = ("relgan", "torch", "lightning", "numpy", "scikit-learn")
-
-
-@dataclass(frozen=True)
-class Study:
-    """What is evaluated: faces with their pictures, the folds, and the words for the report.
-
-    Attributes:
-        dataset: name of the data set.
-        protocol: one sentence.
-        data: all faces.
-        folds: positions in ``data``.
-        notes: what a reader of the results should know (failed pictures, folds made smaller, ...).
-        command: the command line, for the report.
-    """
-
-    dataset: str
-    protocol: str
-    data: FaceTensors
-    folds: list[Fold]
-    notes: list[str] = field(default_factory=list)
-    command: str = ""
-
-
-def fingerprint(study: Study, config: Config, start: Generator | None = None) -> str:
-    """Changes with the settings, the faces, their pictures, the folds or the weights to begin with."""
-    record = [
-        config.as_dict(),
-        study.data.classes,
-        [[f.index, f.train, f.validation, f.test] for f in study.folds],
-    ]
-    digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode())
-    for face in study.data.faces:
-        digest.update(f"{face.subject}|{face.expression}|{face.sequence}|{face.frame}\n".encode())
-    digest.update(study.data.pictures.cpu().numpy().tobytes())
-    if start is not None:
-        digest.update(start.expression_encoder.code.weight.detach().cpu().float().numpy().tobytes())
-    return digest.hexdigest()[:16]
+from relgan.reenactment import train_reenactment
+from relgan.seeds import seeded
+from relgan.study import Study, fingerprint
+from relgan.summary import METHODS, finished, prediction_table, summarise
+from relgan.training import device_name, progress_bar, write_text
 
 
 def evaluate(
@@ -143,7 +103,7 @@ def evaluate(
         task = bar.add_task("folds", total=len(jobs), images=0, note="")
         for seed, fold in jobs:
             folder = out / f"seed_{seed}" / f"fold_{fold.index}"
-            record = _finished(folder, mark)
+            record = finished(folder, mark)
             if record is None:
                 record = run_fold(study, fold, config, seed, folder, fabric, start, bar, mark)
                 summarise(study, config, out, seeds, list(chosen), device_name(fabric), mark)
@@ -178,14 +138,6 @@ def _claim(out: Path, study: Study, config: Config, mark: str) -> None:
         raise InputError(
             f"--out {out}: cannot be written ({error.strerror or error}); choose another folder"
         ) from error
-
-
-def _finished(folder: Path, mark: str) -> dict[str, Any] | None:
-    path = folder / "fold.json"
-    if not path.exists():
-        return None
-    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return record if record["fingerprint"] == mark else None
 
 
 def run_fold(
@@ -355,108 +307,3 @@ def held_out_pairs(
         return None
     source, target, truth = torch.tensor(chosen).T
     return data, Pairs(source, target, truth)
-
-
-def prediction_table(test: FaceTensors, probabilities: dict[str, Any]) -> pd.DataFrame:
-    """One row per test face and method: path, subject, expression, method, predicted, probabilities."""
-    rows = []
-    for method, table in probabilities.items():
-        for face, p in zip(test.faces, table, strict=True):
-            named = {name: float(value) for name, value in zip(test.classes, p, strict=True)}
-            rows.append(
-                {
-                    "path": face.path,
-                    "subject": face.subject,
-                    "expression": face.expression,
-                    "method": method,
-                    "predicted": test.classes[int(np.argmax(p))],
-                    **named,
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def summarise(
-    study: Study,
-    config: Config,
-    out: Path,
-    seeds: Sequence[int],
-    folds: Sequence[int],
-    device: str,
-    mark: str,
-) -> dict[str, Any]:
-    """Pool the finished folds into ``results.json`` and ``report.html``; returns the former."""
-    from relgan.report import write_report
-
-    records, tables = [], []
-    for seed in seeds:
-        for index in folds:
-            folder = out / f"seed_{seed}" / f"fold_{index}"
-            record = _finished(folder, mark)
-            if record is not None:
-                records.append(record)
-                tables.append(pd.read_csv(folder / "predictions.csv").assign(seed=seed, fold=index))
-    pooled = pd.concat(tables, ignore_index=True)
-    methods = {name: _method(pooled[pooled.method == name], study.data.classes) for name in METHODS}
-    results: dict[str, Any] = {
-        "dataset": study.dataset,
-        "protocol": study.protocol,
-        "preset": config.preset,
-        "seeds": list(seeds),
-        "faces": len(study.data),
-        "subjects": len(study.data.people),
-        "expressions": study.data.classes,
-        "folds_finished": len(records),
-        "folds_wanted": len(seeds) * len(folds),
-        "methods": methods,
-        "disentanglement": _disentanglement(records),
-        "notes": study.notes,
-        "command": study.command,
-        "fingerprint": mark,
-        "config": config.as_dict(),
-        "seconds": round(sum(record["seconds"] for record in records), 1),
-        "device": device,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
-    }
-    write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", out / "results.json")
-    write_report(out)
-    return results
-
-
-def _method(table: pd.DataFrame, classes: list[str]) -> dict[str, Any]:
-    scores = recognition(table.expression.tolist(), table.predicted.tolist(), classes)
-    right = (table.expression == table.predicted).astype(float)
-    by_fold = right.groupby([table.fold, table.seed]).mean().groupby(level=0).mean()
-    by_seed = right.groupby(table.seed).mean()
-    return {
-        "accuracy": scores.accuracy,
-        "fold_mean": float(by_fold.mean()),
-        "fold_std": float(by_fold.std(ddof=1)) if len(by_fold) > 1 else 0.0,
-        "macro_f1": scores.macro_f1,
-        "folds": by_fold.tolist(),
-        "confusion": scores.confusion,
-        "by_seed": by_seed.tolist(),
-    }
-
-
-def _disentanglement(records: list[dict[str, Any]]) -> dict[str, Any]:
-    """Probe accuracies over all folds, each weighted by its faces; None where no probe could be run."""
-
-    def pooled(key: str, value: str) -> float | None:
-        probes = [
-            record["identity_probe"][key] for record in records if record["identity_probe"][key]["faces"]
-        ]
-        faces = sum(probe["faces"] for probe in probes)
-        return sum(probe[value] * probe["faces"] for probe in probes) / faces if faces else None
-
-    readable = [
-        r["expression_from_identity_code"] for r in records if r["expression_from_identity_code"] is not None
-    ]
-    return {
-        "identity_from_expression_code": pooled("expression_code", "accuracy"),
-        "identity_from_baseline_features": pooled("baseline_features", "accuracy"),
-        "chance": pooled("expression_code", "chance"),
-        "expression_from_identity_code": sum(readable) / len(readable) if readable else None,
-        "people_per_probe": sorted({r["identity_probe"]["expression_code"]["people"] for r in records}),
-        "people_are_from": sorted({r["identity_probe_people"] for r in records}),
-    }

@@ -21,7 +21,8 @@ from relgan.data.augment import CENTRE, TEST_VIEWS, VARIANTS
 from relgan.data.tensors import FaceTensors
 from relgan.losses import UNKNOWN, masked_cross_entropy
 from relgan.models import Baseline, Classifier, Encoder, initialise
-from relgan.training import RunLog, moments, seeded
+from relgan.seeds import seeded
+from relgan.training import RunLog, moments
 
 ENCODE_BATCH = 128
 

@@ -3,26 +3,26 @@
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from lightning.fabric import Fabric
-from PIL import Image
 from rich.progress import Progress
 from torch import Tensor, nn
 
 from relgan.config import Config, ReenactmentConfig
-from relgan.data.augment import CENTRE, VARIANTS, draw_variants
-from relgan.data.pairs import NO_TRUTH, Pairs, PairSampler
+from relgan.data.batches import PairBatch, epoch_batches, make_batch, steps_of
+from relgan.data.pairs import Pairs, PairSampler
 from relgan.data.tensors import FaceTensors
+from relgan.grids import save_grid, some_pairs
 from relgan.losses import UNKNOWN, discriminator_loss, generator_loss, keep_identity_loss, pixel_loss
 from relgan.models import Discriminator, Generator, Reenacted, initialise, initialise_discriminator
-from relgan.training import Clock, RunLog, load_checkpoint, moments, save_beside, seeded, update_average
+from relgan.seeds import seeded
+from relgan.training import Clock, RunLog, load_checkpoint, moments, save_beside, update_average
 
 LOG_EVERY = 10
 """Steps a row of the log stands for."""
@@ -30,18 +30,6 @@ CHECKPOINT_SECONDS = 60.0
 """How much work a killed run can lose."""
 
 Validate = Callable[[Generator], float]
-
-
-@dataclass(frozen=True)
-class PairBatch:
-    """Pictures (B, 3, S, S) in [-1, 1] and labels (B,), -1 where unknown."""
-
-    source: Tensor
-    target: Tensor
-    truth: Tensor
-    has_truth: Tensor  # (B,) bool
-    expression: Tensor  # of the source
-    identity: Tensor  # of the target
 
 
 @dataclass(frozen=True)
@@ -114,53 +102,6 @@ def generator_step(
         losses["keep"] = keep_identity_loss(judge.identity_encoder(reenacted.picture), wanted, nobody)
         losses["generator"] = losses["generator"] + warmth * config.lambda_keep * losses["keep"]
     return losses
-
-
-def make_batch(data: FaceTensors, pairs: Pairs, variants: Tensor, size: int) -> PairBatch:
-    """The pictures of some pairs. ``variants`` is (B, 2): the source's view, and the one target and truth
-    share."""
-    device = data.pictures.device
-    has_truth = pairs.truth != NO_TRUTH
-    target = data.views(pairs.target, variants[:, 1], size)
-    truth = data.views(torch.where(has_truth, pairs.truth, pairs.target), variants[:, 1], size)
-    return PairBatch(
-        source=data.views(pairs.source, variants[:, 0], size),
-        target=target,
-        truth=truth,
-        has_truth=has_truth.to(device),
-        expression=data.expression[pairs.source.to(device)],
-        identity=data.identity[pairs.target.to(device)],
-    )
-
-
-def epoch_batches(
-    sampler: PairSampler, config: ReenactmentConfig, seed: int, epoch: int, skip: int = 0
-) -> Iterator[tuple[Pairs, Tensor]]:
-    """The pairs and variants of one epoch, batch by batch; the first ``skip`` batches are passed over.
-
-    The last batch of an epoch is filled from its beginning, so every step sees a full batch.
-    """
-    batch, walks = config.batch_size, VARIANTS if config.expand else 1
-    for walk in range(walks):
-        pairs = sampler.draw(seeded(seed, "pairs", epoch, walk))
-        generator = seeded(seed, "variants", epoch, 0 if config.expand else walk)
-        of_face = draw_variants(len(sampler.faces), generator)
-        shared = draw_variants(len(pairs), seeded(seed, "variants", epoch, walk, 1))
-        for start in range(0, len(pairs), batch):
-            if skip:
-                skip -= 1
-                continue
-            rows = torch.arange(start, start + batch) % len(pairs)
-            chosen = Pairs(pairs.source[rows], pairs.target[rows], pairs.truth[rows])
-            of_source = (of_face[chosen.source] + walk) % VARIANTS
-            yield chosen, torch.stack([of_source, shared[rows]], 1)
-
-
-def steps_of(faces: int, config: ReenactmentConfig) -> tuple[int, int]:
-    """Steps an epoch and in all, for so many labelled faces."""
-    an_epoch = -(-faces // config.batch_size) * (VARIANTS if config.expand else 1)
-    total = an_epoch * config.epochs
-    return an_epoch, total if config.max_steps is None else min(total, config.max_steps)
 
 
 def fingerprint(data: FaceTensors, config: Config, seed: int, start: Generator | None = None) -> str:
@@ -250,7 +191,7 @@ def train_reenactment(
         step, d_steps, best = state["step"], state["d_steps"], tuple(state["best"])
         best_state = state["best_state"]
     log = RunLog(out, step) if fabric.is_global_zero else None
-    grid = samples or (data, _some_pairs(sampler, seed))
+    grid = samples or (data, some_pairs(sampler, seed))
     tries = moments(total, stage.choices)
     grids = moments(total, stage.samples)
     clock = Clock(CHECKPOINT_SECONDS)
@@ -350,35 +291,3 @@ def _mean(fabric: Fabric, loss: Tensor) -> float:
     mean = fabric.all_reduce(loss.detach(), reduce_op="mean")
     assert isinstance(mean, Tensor)
     return float(mean)
-
-
-def _some_pairs(sampler: PairSampler, seed: int, count: int = 8) -> Pairs:
-    pairs = sampler.draw(seeded(seed, "pairs", 0))
-    rows = [row for row in range(len(pairs)) if pairs.truth[row] != NO_TRUTH][:count] or list(
-        range(min(count, len(pairs)))
-    )
-    return Pairs(pairs.source[rows], pairs.target[rows], pairs.truth[rows])
-
-
-@torch.no_grad()
-def reenact_pairs(
-    generator: Generator, data: FaceTensors, pairs: Pairs, size: int
-) -> tuple[PairBatch, Tensor]:
-    """Centre views of some pairs and the reenacted pictures (B, 3, size, size) in [-1, 1]; evaluation mode,
-    float32."""
-    variants = torch.full((len(pairs), 2), CENTRE[0])
-    batch = make_batch(data, pairs, variants, size)
-    return batch, generator.eval()(batch.source, batch.target).picture
-
-
-def save_grid(generator: Generator, data: FaceTensors, pairs: Pairs, size: int, path: Path) -> None:
-    """A picture with a column a pair: source, target, truth (grey where there is none) and output."""
-    batch, output = reenact_pairs(generator, data, pairs, size)
-    truth = torch.where(batch.has_truth[:, None, None, None], batch.truth, torch.zeros_like(batch.truth))
-    rows = [batch.source, batch.target, truth, output]
-    columns = torch.stack(rows).cpu().permute(0, 3, 1, 4, 2)  # (4, S, B, S, 3)
-    sheet = ((columns.reshape(4 * size, len(pairs) * size, 3) + 1) * 127.5).clamp(0, 255)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".part")
-    Image.fromarray(sheet.numpy().astype(np.uint8)).save(beside, format="PNG")
-    beside.replace(path)

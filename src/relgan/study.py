@@ -1,13 +1,15 @@
 """From the name of a data set and its root to a study: faces read, prepared once, and dealt into folds."""
 
+import hashlib
+import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relgan.crossval import Study
+from relgan.config import Config
 from relgan.data.face import Face
 from relgan.data.folds import ROLES, Fold, plan_folds, write_folds
 from relgan.data.manifest import NAME, load_prepared, read_manifest
@@ -16,6 +18,44 @@ from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
 from relgan.expressions import classes_of
 from relgan.faces.prepare import prepare
+from relgan.models import Generator
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is evaluated: faces with their pictures, the folds, and the words for the report.
+
+    Attributes:
+        dataset: name of the data set.
+        protocol: one sentence.
+        data: all faces.
+        folds: positions in ``data``.
+        notes: what a reader of the results should know (failed pictures, folds made smaller, ...).
+        command: the command line, for the report.
+    """
+
+    dataset: str
+    protocol: str
+    data: FaceTensors
+    folds: list[Fold]
+    notes: list[str] = field(default_factory=list)
+    command: str = ""
+
+
+def fingerprint(study: Study, config: Config, start: Generator | None = None) -> str:
+    """Changes with the settings, the faces, their pictures, the folds or the weights to begin with."""
+    record = [
+        config.as_dict(),
+        study.data.classes,
+        [[f.index, f.train, f.validation, f.test] for f in study.folds],
+    ]
+    digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode())
+    for face in study.data.faces:
+        digest.update(f"{face.subject}|{face.expression}|{face.sequence}|{face.frame}\n".encode())
+    digest.update(study.data.pictures.cpu().numpy().tobytes())
+    if start is not None:
+        digest.update(start.expression_encoder.code.weight.detach().cpu().float().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def is_aligned(root: Path) -> bool:
