@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
 from relgan.data.face import Face
 from relgan.data.tensors import FaceTensors
@@ -35,7 +35,8 @@ def draw_face(person: int, expression: str, take: int = 0, size: int = 112) -> N
         pen.line((x - 8 * side, 36 + tilt + dy, x + 8 * side, 36 - tilt // 3 + dy), fill=hair, width=3)
     left, top, right, bottom = MOUTHS[expression]
     pen.ellipse((left + dx, top + dy, right + dx, bottom + dy), fill=(120, 20, 30))
-    return np.asarray(picture.resize((size, size), Image.Resampling.LANCZOS))
+    soft = picture.filter(ImageFilter.GaussianBlur(2))  # a lens draws no hard edges
+    return np.asarray(soft.resize((size, size), Image.Resampling.LANCZOS))
 
 
 def drawn_people(people: int, takes: int = 2) -> tuple[list[Face], NDArray[np.uint8]]:

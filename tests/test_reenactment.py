@@ -66,9 +66,9 @@ def overfitted(drawn: Drawn, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     data = drawn(people=3, takes=1)
     stage = ReenactmentConfig(
         epochs=10_000,
-        max_steps=400,
+        max_steps=300,
         batch_size=9,
-        learning_rate=5e-4,
+        learning_rate=3e-4,
         lambda_adversarial=0.02,
         lambda_expression=0.1,
         lambda_identity=0.05,
