@@ -52,6 +52,7 @@ def finished(drawn: Drawn, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
 
 def test_results_hold_what_the_plan_specifies(finished: tuple[Path, dict[str, Any]]) -> None:
     out, results = finished
+    assert not list(out.rglob("checkpoint.pt"))
     assert json.loads((out / "results.json").read_text()) == results
     assert results["dataset"] == "drawn"
     assert (results["faces"], results["subjects"], results["seeds"]) == (24, 4, [0, 1])

@@ -43,7 +43,7 @@ from relgan.recognition import (
     train_classifier,
     training_views,
 )
-from relgan.reenactment import train_reenactment
+from relgan.reenactment import CHECKPOINT, train_reenactment
 from relgan.seeds import seeded
 from relgan.study import Study, fingerprint
 from relgan.summary import METHODS, finished, prediction_table, summarise
@@ -271,6 +271,7 @@ def run_fold(
         "seconds": time.monotonic() - began,
     }
     write_text(json.dumps(record, indent=1) + "\n", folder / "fold.json")
+    (folder / "relgan" / CHECKPOINT).unlink(missing_ok=True)
     return record
 
 

@@ -7,7 +7,7 @@ from lightning.fabric import Fabric
 from relgan.config import Config
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
-from relgan.reenactment import Reenactment, train_reenactment
+from relgan.reenactment import CHECKPOINT, Reenactment, train_reenactment
 from relgan.training import device_name, progress_bar
 from relgan.weights import GENERATOR, load_generator, save_generator
 
@@ -73,6 +73,7 @@ def pretrain(
                     "devices": fabric.world_size,
                 },
             )
+            (out / CHECKPOINT).unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"--out {out}: cannot be written ({error.strerror or error})") from error
     fabric.barrier()

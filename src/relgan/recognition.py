@@ -22,7 +22,7 @@ from relgan.data.tensors import FaceTensors
 from relgan.losses import UNKNOWN, masked_cross_entropy
 from relgan.models import Baseline, Classifier, Encoder, initialise
 from relgan.seeds import seeded
-from relgan.training import RunLog, moments
+from relgan.training import RunLog, moments, one_thread
 
 ENCODE_BATCH = 128
 
@@ -85,14 +85,15 @@ def train_classifier(
     optimiser = torch.optim.Adam(classifier.parameters(), config.learning_rate, fused=True)
     flat, of_code = codes.flatten(0, 1), labels.repeat_interleave(codes.shape[1])
     classifier.train()
-    for _ in range(config.epochs):
-        order = torch.randperm(len(flat), generator=generator)
-        for start in range(0, len(flat), config.batch_size):
-            rows = order[torch.arange(start, start + config.batch_size) % len(flat)]
-            loss = F.cross_entropy(classifier(flat[rows]), of_code[rows])
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
+    with one_thread():
+        for _ in range(config.epochs):
+            order = torch.randperm(len(flat), generator=generator)
+            for start in range(0, len(flat), config.batch_size):
+                rows = order[torch.arange(start, start + config.batch_size) % len(flat)]
+                loss = F.cross_entropy(classifier(flat[rows]), of_code[rows])
+                optimiser.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimiser.step()
     return classifier.eval()
 
 

@@ -26,6 +26,8 @@ from relgan.training import Clock, RunLog, load_checkpoint, moments, save_beside
 
 LOG_EVERY = 10
 """Steps a row of the log stands for."""
+CHECKPOINT = "checkpoint.pt"
+"""In the folder of a run; the caller deletes it when what the run is for is safely written."""
 CHECKPOINT_SECONDS = 60.0
 """How much work a killed run can lose."""
 
@@ -134,7 +136,7 @@ def train_reenactment(
         data: training faces.
         config: size, code lengths and stage 1's settings.
         seed: everything random follows from it; on the CPU the same seed gives the same weights.
-        out: folder for ``checkpoint.pt`` (gone when done), ``log.jsonl``, ``tensorboard`` and ``samples``.
+        out: folder for ``checkpoint.pt``, ``log.jsonl``, ``tensorboard`` and ``samples``.
         fabric: device and precision.
         validate: score of an averaged generator on the validation fold, higher is better; with it the best of
             ``config.reenactment.choices`` tries is returned, else the last.
@@ -151,7 +153,7 @@ def train_reenactment(
     an_epoch, total = steps_of(len(sampler.sources), stage)
     print_of_run = fingerprint(data, config, seed, start)
     out.mkdir(parents=True, exist_ok=True)
-    checkpoint = out / "checkpoint.pt"
+    checkpoint = out / CHECKPOINT
 
     # The networks, their averages and their optimisers.
     initial = seeded(seed, "initialise")
@@ -246,7 +248,7 @@ def train_reenactment(
                 save_grid(average, grid[0], grid[1], config.size, out / "samples" / f"step_{step:06d}.png")
             if progress and task is not None:
                 progress.update(task, completed=step, note=f"pixel {g_losses['pixel'].item():.3f}")
-            if step < total and clock.struck() and fabric.is_global_zero:
+            if fabric.is_global_zero and (step == total or clock.struck()):
                 save_beside(
                     {
                         "fingerprint": print_of_run,
@@ -267,8 +269,6 @@ def train_reenactment(
         progress.remove_task(task)
     if validate is not None:
         average.load_state_dict(best_state)
-    if fabric.is_global_zero:
-        checkpoint.unlink(missing_ok=True)
     return Reenactment(
         generator=average,
         step=best[1] if validate is not None else total,

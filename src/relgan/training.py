@@ -52,6 +52,17 @@ def device_name(fabric: Fabric) -> str:
     return f"cpu, {torch.get_num_threads()} threads"
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run small networks on one CPU thread: waking a second one costs them more than it computes."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 @torch.no_grad()
 def update_average(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
     """Exponential moving average of weights and batch norm statistics; a short memory at first, then
