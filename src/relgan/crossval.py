@@ -231,14 +231,7 @@ def run_fold(
     probabilities = {"baseline": baseline_probabilities, "relgan": relgan_probabilities}
     table = prediction_table(test, probabilities)
     table.to_csv(folder / "predictions.csv", index=False, float_format="%.6g")
-    accuracies = {
-        name: float(
-            (
-                table.loc[table.method == name, "predicted"] == table.loc[table.method == name, "expression"]
-            ).mean()
-        )
-        for name in METHODS
-    }
+    accuracies = (table.predicted == table.expression).groupby(table.method).mean().to_dict()
     record = {
         "fingerprint": mark,
         "seed": seed,

@@ -214,13 +214,6 @@ class Discriminator(nn.Module):
         shared = self.shared(self.blocks(pictures).flatten(1))
         return Judgement(self.expression_branch(shared), self.identity_branch(shared))
 
-    def rebuild_identity_head(self, identities: int, generator: torch.Generator) -> None:
-        """A fresh last layer of D^i for other people (pre-training and fine-tuning know different ones)."""
-        head = nn.Linear(256, max(identities, 1))
-        nn.init.kaiming_normal_(head.weight, LEAK, generator=generator)
-        nn.init.zeros_(head.bias)
-        self.identity_branch[-1] = head.to(next(self.parameters()).device)
-
 
 class Classifier(nn.Module):
     """Stage 2's MLP: the expression code to logits over the expressions."""

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -103,8 +104,11 @@ def align_dataset(
     subject_pattern: str | None = None,
     workers: int | None = None,
     progress: bool = True,
+    inspect: Callable[[list[Face]], object] = lambda _: None,
 ) -> Aligned:
     """Read a data set and prepare its faces in ``out/prepared``, unless ``root`` was prepared already.
+
+    ``inspect`` sees the faces as read, before minutes of preparing, and may refuse them.
 
     Raises:
         InputError: anything about the data set, its pictures or its people that does not fit.
@@ -112,8 +116,10 @@ def align_dataset(
     reader = reader_named(dataset)
     if is_aligned(root):
         faces, pictures = load_prepared(root)
+        inspect(faces)
         return Aligned(faces, faces, pictures, list(range(len(faces))))
     found = read(dataset, root, subject_pattern).faces
+    inspect(found)
     folder = out / "prepared"
     workers = workers or os.cpu_count() or 1
     prepare(found, folder, cropped=reader.cropped, workers=workers, progress=progress)
@@ -139,9 +145,16 @@ def study_of(
         InputError: anything about the data set, its pictures or its people that does not fit.
     """
     reader = reader_named(dataset)
-    if not is_aligned(root):  # before minutes of preparing: are there folds at all?
-        plan_folds(read(dataset, root, subject_pattern).faces, reader.protocol)
-    aligned = align_dataset(dataset, root, out, subject_pattern, workers, progress)
+    # Whether there are folds at all is asked before the faces are prepared.
+    aligned = align_dataset(
+        dataset,
+        root,
+        out,
+        subject_pattern,
+        workers,
+        progress,
+        inspect=lambda faces: plan_folds(faces, reader.protocol),
+    )
     plan = plan_folds(aligned.read, reader.protocol)
     folds = [
         Fold(fold.index, *(_placed(getattr(fold, role), aligned.place) for role in ROLES))
