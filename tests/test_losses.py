@@ -9,6 +9,7 @@ from torch import Tensor
 from relgan.config import ReenactmentConfig
 from relgan.losses import (
     adversarial_loss,
+    code_loss,
     discriminator_loss,
     expression_loss,
     fake_loss,
@@ -155,3 +156,31 @@ def test_keeping_the_identity_asks_only_for_unknown_people_and_moves_only_the_ou
     assert target.grad is None
     assert output.grad is not None
     assert output.grad[1].abs().sum() == 0
+
+
+def test_code_loss_contrasts_each_source_with_truths_of_other_expressions() -> None:
+    source = torch.tensor([[1.0, 0.2], [0.1, 1.0], [-1.0, 0.5], [9.0, 9.0]], requires_grad=True)
+    truth = torch.tensor([[0.8, 0.1], [0.3, 0.9], [-0.2, -1.0], [9.0, -9.0]])
+    has_truth, expression = torch.tensor([True, True, True, False]), torch.tensor([0, 1, 0, 2])
+
+    def cosine(a: Tensor, b: Tensor) -> float:
+        return float((a @ b) / (a.norm() * b.norm()))
+
+    expected = 0.0
+    for i in range(3):
+        rivals = [j for j in range(3) if j == i or expression[j] != expression[i]]
+        for first, second in ((source, truth), (truth, source)):
+            scores = {j: math.exp(cosine(first[i], second[j]) / 0.1) for j in rivals}
+            expected -= math.log(scores[i] / sum(scores.values())) / 6
+    loss = code_loss(source, truth, has_truth, expression)
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert source.grad is not None
+    assert torch.equal(source.grad[3], torch.zeros(2))
+
+
+def test_code_loss_of_fewer_than_two_truths_is_nothing() -> None:
+    codes = torch.randn(3, 4, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    loss = code_loss(codes, codes.detach(), torch.tensor([True, False, False]), torch.tensor([0, 1, 2]))
+    assert loss.item() == 0
+    loss.backward()  # type: ignore[no-untyped-call]

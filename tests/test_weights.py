@@ -5,50 +5,113 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
+from relgan.config import PRESETS
 from relgan.errors import InputError
-from relgan.models import Generator, initialise
-from relgan.weights import load_generator, save_generator
+from relgan.models import Baseline, Classifier, Discriminator, Generator, initialise
+from relgan.weights import load_weights, packaged, save_weights
+
+
+def drawn(network: nn.Module) -> nn.Module:
+    initialise(network, torch.Generator().manual_seed(0))
+    return network
+
+
+def parts() -> dict[str, nn.Module]:
+    networks = {
+        "generator": Generator(32, width=0.25),
+        "classifier": Classifier(2, hidden=16),
+        "baseline": Baseline(2, 32, width=0.25),
+        "discriminator": Discriminator(2, 5, 32),
+    }
+    return {name: drawn(network) for name, network in networks.items()}
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    generator = Generator(32)
-    initialise(generator, torch.Generator().manual_seed(0))
-    save_generator(tmp_path, generator, ["anger", "fear"], {"dataset": "drawn"})
+    provenance = {"dataset": "drawn"}
+    save_weights(tmp_path, expressions=["anger", "fear"], provenance=provenance, **parts())  # type: ignore[arg-type]
     return tmp_path
 
 
-def test_a_generator_comes_back_as_it_was(folder: Path) -> None:
-    original = Generator(32)
-    initialise(original, torch.Generator().manual_seed(0))
-    loaded, card = load_generator(folder)
-    for name, value in original.state_dict().items():
-        assert torch.equal(value, loaded.state_dict()[name]), name
-    assert (card.size, card.expressions, card.provenance) == (32, ["anger", "fear"], {"dataset": "drawn"})
-    assert not loaded.training
-    assert sorted(path.name for path in folder.iterdir()) == ["card.json", "generator.safetensors"]
+def test_all_networks_come_back_as_they_were(folder: Path) -> None:
+    loaded = load_weights(folder)
+    for name, original in parts().items():
+        network = getattr(loaded, name)
+        assert not network.training
+        for key, value in original.state_dict().items():
+            assert torch.equal(value, network.state_dict()[key]), key
+    card = loaded.card
+    assert (card.size, card.width, card.hidden, card.people) == (32, 0.25, 16, 5)
+    assert (card.expressions, card.provenance) == (["anger", "fear"], {"dataset": "drawn"})
+    assert sorted(card.sha256) == [f"{name}.safetensors" for name in sorted(parts())]
+    assert len(list(folder.iterdir())) == 5
+
+
+def test_half_precision_halves_the_file_and_moves_a_weight_by_a_thousandth(
+    folder: Path, tmp_path: Path
+) -> None:
+    generator = drawn(Generator(32, width=0.25))
+    assert isinstance(generator, Generator)
+    other = tmp_path / "half"
+    save_weights(other, generator, ["anger", "fear"], {}, half=True)
+    file = "generator.safetensors"
+    assert (other / file).stat().st_size < 0.55 * (folder / file).stat().st_size
+    loaded = load_weights(other)
+    assert loaded.classifier is None
+    for a, b in zip(generator.parameters(), loaded.generator.parameters(), strict=True):
+        assert b.dtype == torch.float32
+        assert torch.allclose(a, b, rtol=1e-3, atol=1e-6)
+
+
+def test_a_run_takes_the_sizes_of_the_weights_it_begins_with(folder: Path) -> None:
+    config = load_weights(folder).fitted(PRESETS["paper"])
+    assert (config.size, config.width, config.expression_dim) == (32, 0.25, 30)
+    assert config.reenactment == PRESETS["paper"].reenactment
+
+
+def test_the_digest_follows_every_weight(folder: Path) -> None:
+    first, second = load_weights(folder), load_weights(folder)
+    assert first.digest() == second.digest()
+    with torch.no_grad():
+        second.generator.decoder.to_rgb[0].bias[0] += 1  # type: ignore[index, union-attr]
+    assert first.digest() != second.digest()
 
 
 def test_changed_weights_and_foreign_cards_are_refused(folder: Path) -> None:
-    card = json.loads((folder / "card.json").read_text())
-    (folder / "card.json").write_text(json.dumps({**card, "size": 64}))
-    with pytest.raises(InputError, match="does not fit its card"):
-        load_generator(folder)
-    (folder / "card.json").write_text(json.dumps({**card, "format": 99}))
-    with pytest.raises(InputError, match="update relgan"):
-        load_generator(folder)
-    (folder / "card.json").write_text("{}")
+    path = folder / "card.json"
+    card = json.loads(path.read_text())
+    for change, message in (
+        ({"size": 64}, "does not fit its card"),
+        ({"expressions": ["anger"]}, "does not fit its card"),
+        ({"expressions": ["anger", "glee"]}, "glee"),
+        ({"expressions": ["anger", "anger"]}, "named twice"),
+        ({"format": 99}, "update relgan"),
+        ({"strange": 1}, "not a card"),
+        ({"sha256": {}}, "names no generator"),
+    ):
+        path.write_text(json.dumps({**card, **change}))
+        with pytest.raises(InputError, match=message):
+            load_weights(folder)
+    path.write_text("{}")
     with pytest.raises(InputError, match="not a card"):
-        load_generator(folder)
-    (folder / "card.json").write_text(json.dumps(card))
+        load_weights(folder)
+    path.write_text(json.dumps(card))
     data = bytearray((folder / "generator.safetensors").read_bytes())
     data[-1] ^= 1
     (folder / "generator.safetensors").write_bytes(bytes(data))
     with pytest.raises(InputError, match="SHA-256 differs"):
-        load_generator(folder)
+        load_weights(folder)
     (folder / "generator.safetensors").unlink()
     with pytest.raises(InputError, match="missing"):
-        load_generator(folder)
+        load_weights(folder)
     with pytest.raises(InputError, match="relgan pretrain"):
-        load_generator(folder / "nowhere")
+        load_weights(folder / "nowhere")
+
+
+@pytest.mark.parametrize("name", packaged())
+def test_packaged_weights_load_by_name(name: str) -> None:
+    weights = load_weights(name)
+    assert weights.classifier is not None
+    assert weights.baseline is not None

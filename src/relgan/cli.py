@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 import relgan
+from relgan.cli_use import Embed, Predict, Reenact, embed, predict, reenact
 from relgan.errors import InputError
 
 if TYPE_CHECKING:
     from relgan.data.reader import Reading
+    from relgan.weights import Weights
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -64,8 +66,9 @@ class Evaluate:
     """Seeds, such as 0,1,2; the whole protocol is run once per seed."""
     subject_pattern: str | None = None
     """Regular expression whose group is the person, searched in each path below the root."""
-    start: Path | None = None
-    """Weights made by `relgan pretrain`, on other people's faces, that stage 1 of every fold begins with."""
+    start: Annotated[str | None, tyro.conf.arg(name="from")] = None
+    """What every fold begins with: packaged weights (synthetic, wild), a folder made by `relgan pretrain` or
+    `train` on other people's faces, or scratch. Preset paper takes scratch where not given."""
     workers: int | None = None
     """Processes that prepare faces; one a core where not given."""
     device: Device = "auto"
@@ -74,7 +77,7 @@ class Evaluate:
 
 @dataclass(frozen=True)
 class Pretrain:
-    """Stage 1 alone, on all faces of a data set: weights for `relgan evaluate --start`; resumable."""
+    """Stage 1 alone, on all faces of a data set: weights for `relgan evaluate --from`; resumable."""
 
     dataset: Annotated[str, tyro.conf.Positional]
     """Name of the data set (`relgan check list`)."""
@@ -82,12 +85,20 @@ class Pretrain:
     """The data set's folder or .zip, or a folder made by `relgan prepare` or `relgan synthesize`."""
     out: Path
     """Folder for generator.safetensors, card.json, the log and the sample grids."""
+    also: tuple[str, ...] = ()
+    """More data sets to learn from, each as NAME=ROOT, such as fer2013=fer2013.zip."""
+    start: Annotated[str, tyro.conf.arg(name="from")] = "scratch"
+    """What to begin with: packaged weights (synthetic, wild), a folder of weights, or scratch."""
     preset: Literal["fast", "paper"] = "fast"
-    """Size and settings of stage 1."""
+    """Size and settings."""
     max_steps: int | None = None
-    """Steps to take; the preset's where not given."""
+    """Steps of stage 1; the preset's where not given."""
+    baseline_steps: int | None = None
+    """Steps of the baseline, where it is trained; the preset's where not given."""
     seed: int = 0
     """Everything random follows from it."""
+    half: bool = False
+    """Store 16-bit floats: half the size."""
     subject_pattern: str | None = None
     """Regular expression whose group is the person, searched in each path below the root."""
     workers: int | None = None
@@ -95,7 +106,12 @@ class Pretrain:
     device: Device = "auto"
     """Where to train."""
     devices: int = 1
-    """How many GPUs (or CPU processes) share every batch."""
+    """How many GPUs (or CPU processes) share every batch of stage 1."""
+
+
+@dataclass(frozen=True)
+class Train(Pretrain):
+    """Both stages and the baseline on all faces of a data set: weights for use; resumable."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +144,8 @@ class Synthesize:
     """The largest turn of the head, degrees."""
     sittings: int = 1
     """How often each person is photographed, in another pose and light each time."""
+    takes: int = 32
+    """Performances of each expression; people who give the same one are each other's exact truth."""
     seed: int = 0
     """Everything drawn follows from it."""
     workers: int | None = None
@@ -139,6 +157,10 @@ Verb = (
     | Annotated[Prepare, tyro.conf.subcommand("prepare")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Pretrain, tyro.conf.subcommand("pretrain")]
+    | Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Predict, tyro.conf.subcommand("predict")]
+    | Annotated[Embed, tyro.conf.subcommand("embed")]
+    | Annotated[Reenact, tyro.conf.subcommand("reenact")]
     | Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[Synthesize, tyro.conf.subcommand("synthesize")]
 )
@@ -165,7 +187,13 @@ def main(arguments: list[str] | None = None) -> None:
         elif isinstance(verb, Evaluate):
             evaluate(verb, shlex.join(["relgan", *arguments]))
         elif isinstance(verb, Pretrain):
-            pretrain(verb, shlex.join(["relgan", *arguments]))
+            train(verb, shlex.join(["relgan", *arguments]))
+        elif isinstance(verb, Predict):
+            predict(verb)
+        elif isinstance(verb, Embed):
+            embed(verb)
+        elif isinstance(verb, Reenact):
+            reenact(verb)
         elif isinstance(verb, Demo):
             demo(verb, shlex.join(["relgan", *arguments]))
         elif isinstance(verb, Synthesize):
@@ -235,32 +263,64 @@ def evaluate(verb: Evaluate, command: str) -> None:
     )
 
 
-def pretrain(verb: Pretrain, command: str) -> None:
+def train(verb: Pretrain, command: str) -> None:
+    """`relgan train` and `relgan pretrain`."""
     from dataclasses import replace
 
     from relgan.config import preset
 
     config = preset(verb.preset)
+    for option, steps in (("--max-steps", verb.max_steps), ("--baseline-steps", verb.baseline_steps)):
+        if steps is not None and steps < 1:
+            raise InputError(f"{option} {steps}: give at least 1")
     if verb.max_steps is not None:
-        if verb.max_steps < 1:
-            raise InputError(f"--max-steps {verb.max_steps}: give at least 1")
         stage1 = replace(config.reenactment, max_steps=verb.max_steps, epochs=verb.max_steps)
         config = replace(config, reenactment=stage1)
-    from relgan.pretrain import pretrain as run
-    from relgan.study import align_dataset
+    if verb.baseline_steps is not None:
+        base = replace(config.baseline, max_steps=verb.baseline_steps, epochs=verb.baseline_steps)
+        config = replace(config, baseline=base)
+    sets = [(verb.dataset, verb.root), *(_named_root(text) for text in verb.also)]
+    from relgan.study import align_datasets
+    from relgan.train import train as run
     from relgan.training import make_fabric
 
+    start = weights_named(verb.start)
+    config = start.fitted(config) if start else config
     fabric = make_fabric(config.precision, verb.device, verb.devices)
     fabric.launch()
     # One process prepares the faces; the others find them done.
     with fabric.rank_zero_first():
-        faces = align_dataset(verb.dataset, verb.root, verb.out, verb.subject_pattern, verb.workers)
-    data = faces.tensors(verb.root)
+        data = align_datasets(sets, verb.out, verb.subject_pattern, verb.workers)
     done = run(
-        data, config, out=verb.out, fabric=fabric, seed=verb.seed, dataset=verb.dataset, command=command
+        data,
+        config,
+        out=verb.out,
+        fabric=fabric,
+        recognition=isinstance(verb, Train),
+        start=start,
+        seed=verb.seed,
+        dataset=" + ".join(name for name, _ in sets),
+        command=command,
+        half=verb.half,
     )
     if fabric.is_global_zero:
-        print(f"{verb.out / 'generator.safetensors'}" + ("" if done else " was there already"))
+        print(f"{verb.out}" + ("" if done else ": was there already"))
+
+
+def _named_root(text: str) -> tuple[str, Path]:
+    name, equals, root = text.partition("=")
+    if not equals or not root:
+        raise InputError(f"--also {text}: give NAME=ROOT, such as fer2013=fer2013.zip")
+    return name, Path(root)
+
+
+def weights_named(name: str) -> "Weights | None":
+    """Packaged weights, those of a folder, or None for "scratch"."""
+    if name == "scratch":
+        return None
+    from relgan.weights import load_weights
+
+    return load_weights(name)
 
 
 def run_protocol(
@@ -274,11 +334,9 @@ def run_protocol(
     device: Device,
     subject_pattern: str | None = None,
     workers: int | None = None,
-    start: Path | None = None,
+    start: str | None = None,
 ) -> None:
     """Prepare, evaluate, print the table and where the report is."""
-    from dataclasses import replace
-
     from relgan.config import preset
 
     config = preset(preset_name)
@@ -287,19 +345,14 @@ def run_protocol(
     from relgan.study import study_of
     from relgan.training import make_fabric
 
-    generator = None
-    if start is not None:
-        from relgan.weights import load_generator
-
-        generator, card = load_generator(start)
-        config = replace(
-            config, size=card.size, expression_dim=card.expression_dim, identity_dim=card.identity_dim
-        )
+    start = start or config.start
+    weights = weights_named(start)
+    config = weights.fitted(config) if weights else config
     study = study_of(dataset, root, out, subject_pattern, workers, command)
-    if start is not None:
-        study.notes.append(f"REL-GAN's stage 1 began from {start}, the baseline from scratch")
+    if weights is not None:
+        study.notes.append(f"both methods began from the weights {start}")
     fabric = make_fabric(config.precision, device)
-    print_results(run(study, config, out=out, fabric=fabric, seeds=seeds, folds=folds, start=generator))
+    print_results(run(study, config, out=out, fabric=fabric, seeds=seeds, folds=folds, start=weights))
     print(f"{out / 'results.json'}\n{out / 'report.html'}")
 
 
@@ -320,6 +373,7 @@ def synthesize(verb: Synthesize) -> None:
         size=verb.size,
         yaw=verb.yaw,
         sittings=verb.sittings,
+        takes=verb.takes,
         seed=verb.seed,
         workers=verb.workers or os.cpu_count() or 1,
     )

@@ -39,6 +39,13 @@ class ReenactmentConfig:
     """lambda_4 of equation 4."""
     lambda_keep: float = 10.0
     """Weight of G_et(output) = G_et(target), asked only of targets whose person is unknown."""
+    lambda_code: float = 0.0
+    """Weight of the contrast between f(e) of source and truth (losses.code_loss); not in the paper."""
+    lambda_guide: float = 0.0
+    """Weight of the cross-entropy of a linear layer on f(e) of the source; not in the paper."""
+    jitter: float = 0.0
+    """How strongly light, contrast, colour and sharpness of a picture are varied (0: never; 1: as a camera
+    would)."""
     warmup_steps: int = 0
     """The terms that come from D grow linearly from 0 to their weights over so many steps."""
     discriminator_threshold: float = 0.3
@@ -86,6 +93,8 @@ class BaselineConfig:
     """Adam."""
     beta1: float = 0.5
     """Adam's first momentum."""
+    jitter: float = 0.0
+    """As stage 1's."""
     expand: bool = True
     """Walk all 40 crops, rotations and flips of a face in each epoch (False: draw one a visit)."""
     choices: int = 30
@@ -98,8 +107,12 @@ class Config:
 
     preset: str = "paper"
     """Where the values came from; written into the results."""
+    start: str = "scratch"
+    """Weights that the folds of an evaluation begin with: scratch, packaged weights, or a folder."""
     size: int = 96
     """Side of the pictures the networks see, a multiple of 32; the crop is always 96/112 of the face."""
+    width: float = 1.0
+    """Share of the paper's channels in the generator's three networks and in the baseline."""
     expression_dim: int = 30
     """Numbers in f(e)."""
     identity_dim: int = 50

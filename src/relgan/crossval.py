@@ -15,25 +15,21 @@ A run's folder::
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from lightning.fabric import Fabric
 from rich.console import Console
 from rich.progress import Progress
 
 from relgan.config import Config
-from relgan.data.augment import CENTRE
 from relgan.data.folds import Fold, verify
 from relgan.data.pairs import NO_TRUTH, Pairs, PairSampler
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
 from relgan.grids import save_grid
-from relgan.metrics import expression_probe, identity_probe
-from relgan.models import Generator
+from relgan.measures import measure_fold
 from relgan.recognition import (
     encode,
     predict_baseline,
@@ -48,6 +44,7 @@ from relgan.seeds import seeded
 from relgan.study import Study, fingerprint
 from relgan.summary import METHODS, finished, prediction_table, summarise
 from relgan.training import device_name, progress_bar, write_text
+from relgan.weights import Weights
 
 
 def evaluate(
@@ -58,7 +55,7 @@ def evaluate(
     fabric: Fabric,
     seeds: Sequence[int] = (0,),
     folds: Sequence[int] | None = None,
-    start: Generator | None = None,
+    start: Weights | None = None,
     progress: bool = True,
     console: Console | None = None,
 ) -> dict[str, Any]:
@@ -71,7 +68,8 @@ def evaluate(
         fabric: device and precision.
         seeds: the whole protocol is run once per seed.
         folds: indices of the folds to run; all where None.
-        start: generator to begin every fold with, trained on other people's faces.
+        start: weights to begin every fold with, trained on other people's faces; the baseline begins with
+            theirs where they hold one.
         progress: show bars.
         console: where the line per fold goes.
 
@@ -147,7 +145,7 @@ def run_fold(
     seed: int,
     folder: Path,
     fabric: Fabric,
-    start: Generator | None,
+    start: Weights | None,
     bar: Progress | None,
     mark: str,
 ) -> dict[str, Any]:
@@ -177,7 +175,7 @@ def run_fold(
     encoder = generator.expression_encoder
     codes = encode(encoder, train, training_views(config.recognition.variants), size, fabric)
     classifier = train_classifier(codes, train.expression.cpu(), len(train.classes), config.recognition, seed)
-    relgan_probabilities, _ = predict_codes(encoder, classifier, test, size, fabric)
+    relgan_probabilities = predict_codes(encoder, classifier, test, size, fabric)
     relgan_seconds = time.monotonic() - began
 
     baseline = train_baseline(
@@ -187,41 +185,22 @@ def run_fold(
         out=folder / "baseline",
         fabric=fabric,
         held_out=validation,
+        start=start.baseline if start else None,
         progress=bar,
         name=f"{label} baseline",
     )
-    baseline_probabilities, _ = predict_baseline(baseline.model, test, size, fabric)
+    baseline_probabilities = predict_baseline(baseline.model, test, size, fabric)
 
-    # Disentanglement, on people the networks have never seen: the test fold's, and where that is a single
-    # person the validation fold's too.
-    unseen_positions = list(fold.test)
-    unseen_are = "test"
-    if len(test.people) < 2 and validation.people:
-        unseen_positions += fold.validation
-        unseen_are = "test and validation"
-    unseen = study.data.subset(unseen_positions).to(fabric.device)
-    centre = {
-        "expression_code": (encoder, unseen),
-        "identity_code": (generator.identity_encoder, unseen),
-        "baseline_features": (baseline.model.encoder, unseen),
-        "train_identity_code": (generator.identity_encoder, train),
-    }
-    arrays = {
-        key: encode(net, faces, CENTRE, size, fabric)[:, 0].numpy() for key, (net, faces) in centre.items()
-    }
-    train_identity = arrays.pop("train_identity_code")
-    probes = {
-        key: identity_probe(arrays[key], unseen.faces, seed)
-        for key in ("expression_code", "baseline_features")
-    }
-    from_identity = expression_probe(
-        train_identity,
-        [face.expression or "" for face in train.faces],
-        arrays["identity_code"][: len(test)],
-        [face.expression or "" for face in test.faces],
-    )
-    np.savez_compressed(
-        folder / "codes.npz", allow_pickle=False, positions=np.array(unseen_positions), **arrays
+    measures = measure_fold(
+        generator,
+        baseline.model,
+        train,
+        validation,
+        test,
+        size=size,
+        fabric=fabric,
+        seed=seed,
+        codes_file=folder / "codes.npz",
     )
 
     pairs = held_out_pairs(test, validation, seed)
@@ -258,9 +237,7 @@ def run_fold(
                 "seconds": relgan_seconds,
             },
         },
-        "identity_probe": {key: asdict(probe) for key, probe in probes.items()},
-        "identity_probe_people": unseen_are,
-        "expression_from_identity_code": from_identity,
+        "measures": measures,
         "seconds": time.monotonic() - began,
     }
     write_text(json.dumps(record, indent=1) + "\n", folder / "fold.json")

@@ -69,6 +69,35 @@ def pixel_loss(reenacted: Tensor, truth: Tensor, has_truth: Tensor) -> Tensor:
     return torch.where(has_truth, each, 0.0).sum() / has_truth.sum().clamp(min=1)
 
 
+def code_loss(
+    source_code: Tensor, truth_code: Tensor, has_truth: Tensor, expression: Tensor, temperature: float = 0.1
+) -> Tensor:
+    """InfoNCE (van den Oord et al. 2018) between f(e) of the sources and f(e) of their truths.
+
+    Not in the paper. Source and truth show one expression on two people: a code from which one of the two can
+    be told to belong to the other, among truths of other expressions, has no use for the person. Both
+    directions are averaged; pairs of the same expression are no negatives of each other.
+
+    Args:
+        source_code, truth_code: (B, D).
+        has_truth: (B,) bool; the other rows take no part.
+        expression: (B,) labels of the sources.
+        temperature: of the cosines.
+
+    Returns:
+        A scalar; 0 where fewer than two pairs have a truth.
+    """
+    source, truth = (F.normalize(code[has_truth].float(), dim=1) for code in (source_code, truth_code))
+    label = expression[has_truth]
+    if len(label) < 2:
+        return source_code.sum() * 0
+    logits = source @ truth.T / temperature
+    own = torch.arange(len(label), device=label.device)
+    same = (label[:, None] == label[None]) & (own[:, None] != own[None])
+    logits = logits.masked_fill(same, float("-inf"))
+    return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
+
+
 def keep_identity_loss(code_of_output: Tensor, code_of_target: Tensor, wanted: Tensor) -> Tensor:
     """1 - cosine of G_et(output) and G_et(target), over ``wanted`` (B,): targets whose person is unknown.
 

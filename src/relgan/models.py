@@ -70,22 +70,29 @@ def up_block(channels_in: int, channels_out: int) -> nn.Sequential:
     )
 
 
+def widened(channels: tuple[int, ...], width: float) -> tuple[int, ...]:
+    """The paper's channels times ``width``, in multiples of 8."""
+    return tuple(max(8, 8 * round(count * width / 8)) for count in channels)
+
+
 class Encoder(nn.Module):
     """Five downsampling blocks of 3x3 stride-1 convolutions and one fully connected layer.
 
-    G_es with ``code_dim`` 30 gives the expression code f(e), G_et with 50 the identity code f(i).
+    G_es with ``code_dim`` 30 gives the expression code f(e), G_et with 50 the identity code f(i). ``width``
+    is the share of the paper's channels.
     """
 
-    def __init__(self, code_dim: int, size: int = 96) -> None:
+    def __init__(self, code_dim: int, size: int = 96, width: float = 1.0) -> None:
         super().__init__()
         side = check_size(size)
-        self.size, self.code_dim = size, code_dim
-        self.blocks = nn.Sequential(*(down_block(a, b) for a, b in pairwise((3, *ENCODER_CHANNELS))))
-        self.code = nn.Linear(ENCODER_CHANNELS[-1] * side * side, code_dim)
+        self.size, self.code_dim, self.width = size, code_dim, width
+        channels = widened(ENCODER_CHANNELS, width)
+        self.blocks = nn.Sequential(*(down_block(a, b) for a, b in pairwise((3, *channels))))
+        self.code = nn.Linear(channels[-1] * side * side, code_dim)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(B, 3, S, S) -> (B, code_dim)."""
-        features: Tensor = self.blocks(pictures)  # (B, 512, S/32, S/32)
+        features: Tensor = self.blocks(pictures)  # (B, 512 * width, S/32, S/32)
         code: Tensor = self.code(features.flatten(1))
         return code
 
@@ -93,32 +100,32 @@ class Encoder(nn.Module):
 class ExpressionEncoder(Encoder):
     """G_es: a picture to the expression code f(e), 30 numbers."""
 
-    def __init__(self, size: int = 96, code_dim: int = 30) -> None:
-        super().__init__(code_dim, size)
+    def __init__(self, size: int = 96, code_dim: int = 30, width: float = 1.0) -> None:
+        super().__init__(code_dim, size, width)
 
 
 class IdentityEncoder(Encoder):
     """G_et: a picture to the identity code f(i), 50 numbers."""
 
-    def __init__(self, size: int = 96, code_dim: int = 50) -> None:
-        super().__init__(code_dim, size)
+    def __init__(self, size: int = 96, code_dim: int = 50, width: float = 1.0) -> None:
+        super().__init__(code_dim, size, width)
 
 
 class Decoder(nn.Module):
     """G_de: f(x) = [f(e), f(i)] to a picture, by five upsampling blocks and a 3x3 convolution to RGB."""
 
-    def __init__(self, code_dim: int = 80, size: int = 96) -> None:
+    def __init__(self, code_dim: int = 80, size: int = 96, width: float = 1.0) -> None:
         super().__init__()
         self.side = check_size(size)
+        channels = widened((DECODER_CHANNELS[0], *DECODER_CHANNELS), width)
         self.project = nn.Sequential(
-            nn.Linear(code_dim, DECODER_CHANNELS[0] * self.side**2, bias=False),
-            nn.Unflatten(1, (DECODER_CHANNELS[0], self.side, self.side)),
-            nn.BatchNorm2d(DECODER_CHANNELS[0]),
+            nn.Linear(code_dim, channels[0] * self.side**2, bias=False),
+            nn.Unflatten(1, (channels[0], self.side, self.side)),
+            nn.BatchNorm2d(channels[0]),
             nn.ReLU(inplace=True),
         )
-        channels = (DECODER_CHANNELS[0], *DECODER_CHANNELS)
         self.blocks = nn.Sequential(*(up_block(a, b) for a, b in pairwise(channels)))
-        self.to_rgb = nn.Sequential(nn.Conv2d(DECODER_CHANNELS[-1], 3, 3, padding=1), nn.Tanh())
+        self.to_rgb = nn.Sequential(nn.Conv2d(channels[-1], 3, 3, padding=1), nn.Tanh())
 
     def forward(self, code: Tensor) -> Tensor:
         """(B, code_dim) -> (B, 3, S, S) in [-1, 1]."""
@@ -128,29 +135,39 @@ class Decoder(nn.Module):
 
 
 class Reenacted(NamedTuple):
-    """What one pass of the generator gives: the picture and the two codes it was made from."""
+    """What one pass of the generator gives: the picture, the two codes it was made from, and the truth's."""
 
     picture: Tensor  # (B, 3, S, S) in [-1, 1]
     expression_code: Tensor  # (B, 30), f(e) of the source
     identity_code: Tensor  # (B, 50), f(i) of the target
+    truth_code: Tensor | None = None  # (B, 30), f(e) of the truth, where it was given
 
 
 class Generator(nn.Module):
     """G = (G_es, G_et, G_de): the source's expression on the target's identity."""
 
-    def __init__(self, size: int = 96, expression_dim: int = 30, identity_dim: int = 50) -> None:
+    def __init__(
+        self, size: int = 96, expression_dim: int = 30, identity_dim: int = 50, width: float = 1.0
+    ) -> None:
         super().__init__()
-        self.size = size
-        self.expression_encoder = ExpressionEncoder(size, expression_dim)
-        self.identity_encoder = IdentityEncoder(size, identity_dim)
-        self.decoder = Decoder(expression_dim + identity_dim, size)
+        self.size, self.width = size, width
+        self.expression_encoder = ExpressionEncoder(size, expression_dim, width)
+        self.identity_encoder = IdentityEncoder(size, identity_dim, width)
+        self.decoder = Decoder(expression_dim + identity_dim, size, width)
 
-    def forward(self, source: Tensor, target: Tensor) -> Reenacted:
-        """Two batches of pictures (B, 3, S, S) -> the reenacted pictures with both codes."""
-        expression_code = self.expression_encoder(source)
+    def forward(self, source: Tensor, target: Tensor, truth: Tensor | None = None) -> Reenacted:
+        """Batches of pictures (B, 3, S, S) -> the reenacted pictures with the codes.
+
+        With ``truth`` its expression code is given too; source and truth share one pass of G_es.
+        """
+        truth_code = None
+        if truth is None:
+            expression_code = self.expression_encoder(source)
+        else:
+            expression_code, truth_code = self.expression_encoder(torch.cat([source, truth])).chunk(2)
         identity_code = self.identity_encoder(target)
         picture = self.decoder(torch.cat([expression_code, identity_code], 1))
-        return Reenacted(picture, expression_code, identity_code)
+        return Reenacted(picture, expression_code, identity_code, truth_code)
 
 
 class GroupedBatchNorm2d(nn.BatchNorm2d):
@@ -236,9 +253,9 @@ class Classifier(nn.Module):
 class Baseline(nn.Module):
     """The paper's CNN baseline: the expression encoder with one more fully connected layer."""
 
-    def __init__(self, classes: int, size: int = 96, code_dim: int = 30) -> None:
+    def __init__(self, classes: int, size: int = 96, code_dim: int = 30, width: float = 1.0) -> None:
         super().__init__()
-        self.encoder = ExpressionEncoder(size, code_dim)
+        self.encoder = ExpressionEncoder(size, code_dim, width)
         self.head = nn.Linear(code_dim, classes)
 
     def forward(self, pictures: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 from relgan.config import Config, RecognitionConfig
-from relgan.data.augment import CENTRE, TEST_VIEWS, VARIANTS
+from relgan.data.augment import CENTRE, TEST_VIEWS, VARIANTS, draw_jitter, jittered
 from relgan.data.tensors import FaceTensors
 from relgan.losses import UNKNOWN, masked_cross_entropy
 from relgan.models import Baseline, Classifier, Encoder, initialise
@@ -156,7 +156,7 @@ def train_baseline(
         fabric: device and precision.
         held_out: the validation fold; with it the best of ``config.baseline.choices`` tries is returned,
         else the last.
-        start: weights to begin with; its head is used only if the classes are as many.
+        start: a baseline to begin with; its last layer is trained anew.
         progress: a bar to add a task to.
         name: the task's name.
     """
@@ -167,12 +167,10 @@ def train_baseline(
     total = (
         an_epoch * stage.epochs if stage.max_steps is None else min(an_epoch * stage.epochs, stage.max_steps)
     )
-    raw = Baseline(len(data.classes), config.size, config.expression_dim)
+    raw = Baseline(len(data.classes), config.size, config.expression_dim, config.width)
     initialise(raw, seeded(seed, "initialise"))
     if start is not None:
         raw.encoder.load_state_dict(start.encoder.state_dict())
-        if start.head.weight.shape == raw.head.weight.shape:
-            raw.head.load_state_dict(start.head.state_dict())
     raw.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model, optimiser = fabric.setup(
         raw,
@@ -198,6 +196,8 @@ def train_baseline(
                 rows = order[torch.arange(start_row, start_row + stage.batch_size) % len(order)]
                 rows = rows[fabric.global_rank :: fabric.world_size]
                 pictures = data.views(rows, (of_face[rows] + walk) % VARIANTS, config.size)
+                light = seeded(seed, "baseline-jitter", step, fabric.global_rank)
+                pictures = jittered(pictures, draw_jitter(len(rows), light), stage.jitter)
                 model.train()
                 loss = masked_cross_entropy(model(pictures), data.expression[rows.to(data.expression.device)])
                 optimiser.zero_grad()
@@ -235,20 +235,18 @@ def accuracy_of(model: nn.Module, data: FaceTensors, size: int, fabric: Fabric) 
     return float((logits.argmax(1) == labels)[known].float().mean())
 
 
-def predict_baseline(model: Baseline, data: FaceTensors, size: int, fabric: Fabric) -> tuple[Floats, Floats]:
-    """Probabilities (N, C), the mean over the ten test-time views, and the centre view's 30 features (N,
-    30)."""
-    probabilities = encode(
-        lambda pictures: model.eval()(pictures).softmax(-1), data, TEST_VIEWS, size, fabric
-    ).mean(1)
-    features = encode(model.encoder, data, CENTRE, size, fabric)[:, 0]
-    return probabilities.numpy(), features.numpy()
+def predict_baseline(model: Baseline, data: FaceTensors, size: int, fabric: Fabric) -> Floats:
+    """Probabilities (N, C), the mean over the ten test-time views."""
+    probabilities: Floats = (
+        encode(lambda pictures: model.eval()(pictures).softmax(-1), data, TEST_VIEWS, size, fabric)
+        .mean(1)
+        .numpy()
+    )
+    return probabilities
 
 
 def predict_codes(
     encoder: Encoder, classifier: Classifier, data: FaceTensors, size: int, fabric: Fabric
-) -> tuple[Floats, Floats]:
-    """Probabilities (N, C), the mean over the ten test-time views, and the centre view's expression code (N,
-    30)."""
-    codes = encode(encoder, data, TEST_VIEWS, size, fabric)
-    return classify(classifier, codes), codes[:, 0].numpy()
+) -> Floats:
+    """Probabilities (N, C), the mean over the ten test-time views."""
+    return classify(classifier, encode(encoder, data, TEST_VIEWS, size, fabric))

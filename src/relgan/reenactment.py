@@ -19,15 +19,34 @@ from relgan.data.batches import PairBatch, epoch_batches, make_batch, steps_of
 from relgan.data.pairs import Pairs, PairSampler
 from relgan.data.tensors import FaceTensors
 from relgan.grids import save_grid, some_pairs
-from relgan.losses import UNKNOWN, discriminator_loss, generator_loss, keep_identity_loss, pixel_loss
+from relgan.losses import (
+    UNKNOWN,
+    code_loss,
+    discriminator_loss,
+    expression_loss,
+    generator_loss,
+    keep_identity_loss,
+    pixel_loss,
+)
 from relgan.models import Discriminator, Generator, Reenacted, initialise, initialise_discriminator
 from relgan.seeds import seeded
-from relgan.training import Clock, RunLog, load_checkpoint, moments, save_beside, update_average
+from relgan.training import (
+    Clock,
+    RunLog,
+    load_checkpoint,
+    load_fitting,
+    moments,
+    save_beside,
+    update_average,
+)
+from relgan.weights import Weights
 
 LOG_EVERY = 10
 """Steps a row of the log stands for."""
 CHECKPOINT = "checkpoint.pt"
 """In the folder of a run; the caller deletes it when what the run is for is safely written."""
+GUIDE_LEARNING_RATE = 1e-3
+"""Adam, of the linear layer behind ``lambda_guide``."""
 CHECKPOINT_SECONDS = 60.0
 """How much work a killed run can lose."""
 
@@ -39,6 +58,7 @@ class Reenactment:
     """What stage 1 leaves: the averaged generator at its best step, and how it came about."""
 
     generator: Generator
+    discriminator: Discriminator
     step: int
     steps: int
     validation: float | None
@@ -97,6 +117,11 @@ def generator_step(
     losses = generator_loss(
         judgement.expression, batch.expression, judgement.identity, batch.identity, pixel, config, warmth
     )
+    if config.lambda_code and reenacted.truth_code is not None:
+        losses["code"] = code_loss(
+            reenacted.expression_code, reenacted.truth_code, batch.has_truth, batch.expression
+        )
+        losses["generator"] = losses["generator"] + config.lambda_code * losses["code"]
     nobody = batch.identity == UNKNOWN
     if nobody.any() and config.lambda_keep:
         with torch.no_grad():
@@ -106,15 +131,10 @@ def generator_step(
     return losses
 
 
-def fingerprint(data: FaceTensors, config: Config, seed: int, start: Generator | None = None) -> str:
+def fingerprint(data: FaceTensors, config: Config, seed: int, start: Weights | None = None) -> str:
     """Tells runs apart: settings, seed, faces, pictures, and the weights to begin with."""
-    digest = hashlib.sha256(json.dumps([config.as_dict(), seed, data.classes], sort_keys=True).encode())
-    for face in data.faces:
-        digest.update(f"{face.subject}|{face.expression}|{face.frame}\n".encode())
-    digest.update(data.pictures.cpu().numpy().tobytes())
-    if start is not None:
-        digest.update(start.expression_encoder.code.weight.detach().cpu().float().numpy().tobytes())
-    return digest.hexdigest()
+    record = [config.as_dict(), seed, data.digest(), start.digest() if start else ""]
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def train_reenactment(
@@ -125,7 +145,7 @@ def train_reenactment(
     out: Path,
     fabric: Fabric,
     validate: Validate | None = None,
-    start: Generator | None = None,
+    start: Weights | None = None,
     samples: tuple[FaceTensors, Pairs] | None = None,
     progress: Progress | None = None,
     name: str = "reenactment",
@@ -140,7 +160,8 @@ def train_reenactment(
         fabric: device and precision.
         validate: score of an averaged generator on the validation fold, higher is better; with it the best of
             ``config.reenactment.choices`` tries is returned, else the last.
-        start: weights to begin with (pre-training).
+        start: weights to begin with (pre-training). D begins with them too where they hold one; its last
+            layers are new where the expressions or the people are others.
         samples: faces and pairs for the sample grids; some training pairs where None.
         progress: a bar to add a task to.
         name: the task's name.
@@ -157,12 +178,16 @@ def train_reenactment(
 
     # The networks, their averages and their optimisers.
     initial = seeded(seed, "initialise")
-    raw_generator = Generator(config.size, config.expression_dim, config.identity_dim)
+    raw_generator = Generator(config.size, config.expression_dim, config.identity_dim, config.width)
     raw_discriminator = Discriminator(len(data.classes), len(data.people), config.size)
+    raw_guide = nn.Linear(config.expression_dim, len(data.classes))
     initialise(raw_generator, initial)
     initialise_discriminator(raw_discriminator, initial)
+    initialise(raw_guide, initial)
     if start is not None:
-        raw_generator.load_state_dict(start.state_dict())
+        raw_generator.load_state_dict(start.generator.state_dict())
+        if start.discriminator is not None:
+            load_fitting(raw_discriminator, start.discriminator)
     average = copy.deepcopy(raw_generator).requires_grad_(False).eval().to(fabric.device)
     for model in (raw_generator, raw_discriminator, average):
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -175,12 +200,15 @@ def train_reenactment(
     discriminator, discriminator_adam = fabric.setup(
         raw_discriminator, adam(raw_discriminator, stage.discriminator_learning_rate)
     )
+    guide, guide_adam = fabric.setup(raw_guide, adam(raw_guide, GUIDE_LEARNING_RATE))
     parts = {
         "generator": raw_generator,
         "discriminator": raw_discriminator,
         "average": average,
         "generator_adam": generator_adam.optimizer,
         "discriminator_adam": discriminator_adam.optimizer,
+        "guide": raw_guide,
+        "guide_adam": guide_adam.optimizer,
     }
 
     # A killed run goes on where its last checkpoint was.
@@ -203,13 +231,17 @@ def train_reenactment(
         else None
     )
 
+    if start is not None and validate is not None and step == 0:
+        best = (validate(average), 0)  # the weights to begin with are a choice too
+
     while step < total:
         epoch, done = divmod(step, an_epoch)
         for pairs, variants in epoch_batches(sampler, stage, seed, epoch, skip=done):
             here = slice(fabric.global_rank, None, fabric.world_size)
             mine = Pairs(pairs.source[here], pairs.target[here], pairs.truth[here])
-            batch = make_batch(data, mine, variants[here], config.size)
-            reenacted = generator(batch.source, batch.target)
+            light = seeded(seed, "jitter", step, fabric.global_rank)
+            batch = make_batch(data, mine, variants[here], config.size, stage.jitter, light)
+            reenacted = generator(batch.source, batch.target, batch.truth if stage.lambda_code else None)
 
             # D judges first; once it is near its optimum it waits for G (section 4.1).
             raw_discriminator.requires_grad_(True)
@@ -225,9 +257,16 @@ def train_reenactment(
             warmth = min(1.0, step / stage.warmup_steps) if stage.warmup_steps else 1.0
             with fabric.autocast():
                 g_losses = generator_step(raw_discriminator, average, batch, reenacted, stage, warmth, shift)
+                if stage.lambda_guide:
+                    guided = expression_loss(guide(reenacted.expression_code), batch.expression)
+                    g_losses["guide"] = guided
+                    g_losses["generator"] = g_losses["generator"] + stage.lambda_guide * guided
             generator_adam.zero_grad()
+            guide_adam.zero_grad()
             fabric.backward(g_losses["generator"])
             generator_adam.step()
+            if stage.lambda_guide:
+                guide_adam.step()
             update_average(average, raw_generator, stage.ema_decay, step)
             step += 1
 
@@ -271,6 +310,7 @@ def train_reenactment(
         average.load_state_dict(best_state)
     return Reenactment(
         generator=average,
+        discriminator=raw_discriminator,
         step=best[1] if validate is not None else total,
         steps=total,
         validation=best[0] if validate is not None else None,

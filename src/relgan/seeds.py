@@ -12,6 +12,8 @@ STREAMS = {
     "baseline": 4,
     "baseline-variants": 5,
     "shift": 6,
+    "jitter": 7,
+    "baseline-jitter": 8,
 }
 
 

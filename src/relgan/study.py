@@ -3,8 +3,8 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
 from relgan.expressions import classes_of
 from relgan.faces.prepare import prepare
-from relgan.models import Generator
+from relgan.weights import Weights
 
 
 @dataclass(frozen=True)
@@ -43,20 +43,15 @@ class Study:
     command: str = ""
 
 
-def fingerprint(study: Study, config: Config, start: Generator | None = None) -> str:
+def fingerprint(study: Study, config: Config, start: Weights | None = None) -> str:
     """Changes with the settings, the faces, their pictures, the folds or the weights to begin with."""
     record = [
         config.as_dict(),
-        study.data.classes,
         [[f.index, f.train, f.validation, f.test] for f in study.folds],
+        study.data.digest(),
+        start.digest() if start else "",
     ]
-    digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode())
-    for face in study.data.faces:
-        digest.update(f"{face.subject}|{face.expression}|{face.sequence}|{face.frame}\n".encode())
-    digest.update(study.data.pictures.cpu().numpy().tobytes())
-    if start is not None:
-        digest.update(start.expression_encoder.code.weight.detach().cpu().float().numpy().tobytes())
-    return digest.hexdigest()[:16]
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def is_aligned(root: Path) -> bool:
@@ -126,6 +121,32 @@ def align_dataset(
     faces, pictures = load_prepared(folder)
     place = {source: i for i, source in enumerate(read_manifest(folder)["source"])}
     return Aligned(found, faces, pictures, [place.get(face.path, -1) for face in found])
+
+
+def align_datasets(
+    sets: Sequence[tuple[str, Path]],
+    out: Path,
+    subject_pattern: str | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+) -> FaceTensors:
+    """All faces of one or more data sets, to train on together; people of different sets are different.
+
+    Raises:
+        InputError: anything about a data set or its pictures that does not fit.
+    """
+    several = len(sets) > 1
+    parts: list[Aligned] = []
+    for place, (name, root) in enumerate(sets):
+        folder = out / f"set_{place}_{name}" if several else out
+        parts.append(align_dataset(name, root, folder, subject_pattern, workers, progress))
+    faces = [
+        replace(face, subject=f"{place}:{face.subject}") if several and face.subject else face
+        for place, part in enumerate(parts)
+        for face in part.faces
+    ]
+    pictures = np.concatenate([part.pictures for part in parts])
+    return Aligned(faces, faces, pictures, []).tensors(sets[0][1])
 
 
 def study_of(

@@ -73,6 +73,13 @@ def update_average(average: nn.Module, model: nn.Module, decay: float, step: int
     torch._foreach_lerp_(ours, theirs, 1 - decay)
 
 
+def load_fitting(model: nn.Module, other: nn.Module) -> None:
+    """Take over another network's weights, leaving the layers whose shapes differ as they are."""
+    own = model.state_dict()
+    theirs = {key: value for key, value in other.state_dict().items() if own[key].shape == value.shape}
+    model.load_state_dict({**own, **theirs})
+
+
 def save_beside(state: dict[str, Any], path: Path) -> None:
     """torch.save that leaves the old file or the new one, never half of either."""
     beside = path.with_name(path.name + ".part")

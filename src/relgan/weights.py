@@ -1,28 +1,36 @@
-"""Weights on disk: a safetensors file and a JSON card that says what they are and where they come from.
+"""Weights on disk: safetensors files and a JSON card that says what they are and where they come from.
 
-A folder of weights holds ``generator.safetensors`` and ``card.json``. Nothing is unpickled, and a card whose
-sizes or hash do not fit its weights is refused.
+A folder of weights holds ``card.json``, ``generator.safetensors`` and, as far as they were trained, the
+classifier, the baseline and the discriminator. Nothing is unpickled, and a card whose sizes or hashes do not
+fit its weights is refused. The weights that come with the package lie in ``relgan/pretrained``.
 """
 
 import hashlib
 import json
 import os
 import platform
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
+from relgan.config import Config
 from relgan.errors import InputError
-from relgan.models import Generator
+from relgan.expressions import CANONICAL
+from relgan.models import Baseline, Classifier, Discriminator, Generator
 from relgan.training import write_text
 
-GENERATOR = "generator.safetensors"
+GENERATOR, CLASSIFIER, BASELINE, DISCRIMINATOR = (
+    f"{name}.safetensors" for name in ("generator", "classifier", "baseline", "discriminator")
+)
 CARD = "card.json"
-FORMAT = 1
+FORMAT = 2
+PACKAGED = Path(__file__).parent / "pretrained"
 
 
 @dataclass(frozen=True)
@@ -30,10 +38,13 @@ class Card:
     """What a set of weights is.
 
     Attributes:
-        size, expression_dim, identity_dim: what the networks were built with.
-        expressions: the expressions of the training faces, in alphabetical order.
+        size, expression_dim, identity_dim, width: what the networks were built with; pictures are ``size``
+            pixels, the centre 96/112 of an aligned face (relgan.faces.align), RGB in [-1, 1].
+        expressions: the classes of classifier, baseline and discriminator, in order.
+        hidden: width of the classifier; people: identities the discriminator knows.
         provenance: data set, faces, people, seed, steps, command, settings.
-        sha256: of the weights' file.
+        measured: accuracies and the commands that gave them.
+        sha256: of each file.
         versions: of the software that made them.
         format: of this card.
     """
@@ -41,66 +52,187 @@ class Card:
     size: int
     expression_dim: int
     identity_dim: int
+    width: float
     expressions: list[str]
-    provenance: dict[str, Any]
-    sha256: str = ""
+    hidden: int = 64
+    people: int = 0
+    provenance: dict[str, Any] = field(default_factory=dict)
+    measured: dict[str, Any] = field(default_factory=dict)
+    sha256: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     format: int = FORMAT
 
 
-def save_generator(
-    folder: Path, generator: Generator, expressions: list[str], provenance: dict[str, Any]
+@dataclass(frozen=True)
+class Weights:
+    """Trained networks in evaluation mode, float32, and their card; None where there is no such file."""
+
+    card: Card
+    generator: Generator
+    classifier: Classifier | None = None
+    baseline: Baseline | None = None
+    discriminator: Discriminator | None = None
+
+    def digest(self) -> str:
+        """SHA-256 over all weights."""
+        digest = hashlib.sha256()
+        for network in self.networks().values():
+            for value in network.state_dict().values():
+                digest.update(value.detach().cpu().float().numpy().tobytes())
+        return digest.hexdigest()
+
+    def fitted(self, config: Config) -> Config:
+        """The settings with the sizes of these networks."""
+        card = self.card
+        return replace(
+            config,
+            size=card.size,
+            width=card.width,
+            expression_dim=card.expression_dim,
+            identity_dim=card.identity_dim,
+        )
+
+    def networks(self) -> dict[str, nn.Module]:
+        """The networks that are there, by file name."""
+        parts = {
+            GENERATOR: self.generator,
+            CLASSIFIER: self.classifier,
+            BASELINE: self.baseline,
+            DISCRIMINATOR: self.discriminator,
+        }
+        return {name: network for name, network in parts.items() if network is not None}
+
+
+def packaged() -> list[str]:
+    """Names of the weights that come with the package."""
+    return sorted(path.parent.name for path in PACKAGED.glob(f"*/{CARD}"))
+
+
+def save_weights(
+    folder: Path,
+    generator: Generator,
+    expressions: list[str],
+    provenance: dict[str, Any],
+    *,
+    classifier: Classifier | None = None,
+    baseline: Baseline | None = None,
+    discriminator: Discriminator | None = None,
+    measured: dict[str, Any] | None = None,
+    half: bool = False,
 ) -> Card:
-    """Write a generator and its card, each whole or not at all; returns the card."""
+    """Write networks and their card, each file whole or not at all; returns the card.
+
+    Args:
+        folder: made if need be.
+        generator, classifier, baseline, discriminator: networks for the same pictures and classes.
+        expressions: the classes in order.
+        provenance: where the weights come from.
+        measured: what they reach, and how that was measured.
+        half: store 16-bit floats.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: value.detach().cpu().contiguous() for name, value in generator.state_dict().items()}
-    beside = folder / (GENERATOR + ".part")
-    save_file(tensors, beside)
     card = Card(
         size=generator.size,
         expression_dim=generator.expression_encoder.code_dim,
         identity_dim=generator.identity_encoder.code_dim,
+        width=generator.width,
         expressions=list(expressions),
+        hidden=_rows(classifier, "layers.1.bias") if classifier is not None else 64,
+        people=_rows(discriminator, "identity_branch.4.bias") if discriminator is not None else 0,
         provenance=provenance,
-        sha256=_hash(beside),
+        measured=measured or {},
         versions={
             "python": platform.python_version(),
             **{name: version(name) for name in ("relgan", "torch")},
         },
     )
-    os.replace(beside, folder / GENERATOR)
+    weights = Weights(card, generator, classifier, baseline, discriminator)
+    (folder / CARD).unlink(missing_ok=True)  # a folder without a card is no weights; it comes last
+    for name, network in weights.networks().items():
+        beside = folder / (name + ".part")
+        save_file({key: _stored(value, half) for key, value in network.state_dict().items()}, beside)
+        card.sha256[name] = _hash(beside)
+        os.replace(beside, folder / name)
     write_text(json.dumps(asdict(card), indent=1) + "\n", folder / CARD)
     return card
 
 
-def load_generator(folder: Path) -> tuple[Generator, Card]:
-    """The generator of a folder, in evaluation mode, and its card.
+def load_weights(place: str | Path) -> Weights:
+    """The networks of a folder, or of packaged weights by their name, in evaluation mode.
 
     Raises:
-        InputError: a file is missing or damaged, or card and weights do not belong together.
+        InputError: there is no such folder or name, a file is missing or damaged, or card and weights do not
+        belong together.
     """
-    path = folder / GENERATOR
+    folder = Path(place)
+    if not folder.is_dir() and str(place) in packaged():
+        folder = PACKAGED / str(place)
+    card = _read_card(folder)
+    if GENERATOR not in card.sha256:
+        raise InputError(f"{folder / CARD}: names no {GENERATOR}; copy the whole folder again")
+    sizes = (card.size, card.expression_dim)
+    classes = len(card.expressions)
+    built: dict[str, nn.Module] = {
+        GENERATOR: Generator(*sizes, card.identity_dim, card.width),
+        CLASSIFIER: Classifier(classes, card.expression_dim, card.hidden),
+        BASELINE: Baseline(classes, *sizes, card.width),
+        DISCRIMINATOR: Discriminator(classes, card.people, card.size),
+    }
+    for name, network in built.items():
+        if name in card.sha256:
+            _load(network, folder / name, card.sha256[name])
+    parts: dict[str, Any] = {
+        name.removesuffix(".safetensors"): network.eval()
+        for name, network in built.items()
+        if name in card.sha256
+    }
+    return Weights(card, **parts)
+
+
+def _read_card(folder: Path) -> Card:
+    path = folder / CARD
     try:
-        record = json.loads((folder / CARD).read_text(encoding="utf-8"))
-        card = Card(**record)
+        card = Card(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
-        raise InputError(f"{folder}: no {CARD}; give a folder that relgan pretrain made") from error
+        names = ", ".join(packaged()) or "none in this build"
+        raise InputError(
+            f"{folder}: no {CARD}; give a folder that relgan pretrain or train made, "
+            f"or packaged weights ({names})"
+        ) from error
     except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{folder / CARD}: not a card of relgan weights ({error})") from error
+        raise InputError(f"{path}: not a card of relgan weights ({error})") from error
     if card.format != FORMAT:
-        raise InputError(f"{folder / CARD}: format {card.format}, this version reads {FORMAT}; update relgan")
+        raise InputError(f"{path}: format {card.format}, this version reads {FORMAT}; update relgan")
+    strange = sorted(set(card.expressions) - set(CANONICAL))
+    if strange or len(set(card.expressions)) < len(card.expressions):
+        raise InputError(f"{path}: expressions {', '.join(strange) or 'named twice'}; not a card of relgan")
+    return card
+
+
+def _load(network: nn.Module, path: Path, sha256: str) -> None:
     if not path.exists():
-        raise InputError(f"{path}: missing; copy the whole folder that relgan pretrain made")
-    if _hash(path) != card.sha256:
+        raise InputError(f"{path}: missing; copy the whole folder that relgan made")
+    if _hash(path) != sha256:
         raise InputError(
             f"{path}: is not the file its card describes (SHA-256 differs); copy the folder again"
         )
-    generator = Generator(card.size, card.expression_dim, card.identity_dim)
     try:
-        generator.load_state_dict(load_file(path))
+        network.load_state_dict({key: _restored(value) for key, value in load_file(path).items()})
     except (RuntimeError, SafetensorError) as error:
         raise InputError(f"{path}: does not fit its card ({str(error).splitlines()[0]})") from error
-    return generator.eval(), card
+
+
+def _stored(value: Tensor, half: bool) -> Tensor:
+    value = value.detach().cpu().contiguous()
+    return value.half() if half and value.is_floating_point() else value
+
+
+def _restored(value: Tensor) -> Tensor:
+    return value.float() if value.dtype == torch.float16 else value
+
+
+def _rows(network: nn.Module, key: str) -> int:
+    return len(network.state_dict()[key])
 
 
 def _hash(path: Path) -> str:

@@ -13,7 +13,9 @@ from relgan.data.augment import (
     TEST_VIEWS,
     THETAS,
     VARIANTS,
+    draw_jitter,
     draw_variants,
+    jittered,
     views,
 )
 
@@ -82,3 +84,17 @@ def test_variants_follow_the_generator() -> None:
     first = draw_variants(1000, torch.Generator().manual_seed(2))
     assert torch.equal(first, draw_variants(1000, torch.Generator().manual_seed(2)))
     assert set(first.tolist()) == set(range(40))
+
+
+def test_jitter_changes_equal_rows_alike_and_nothing_at_strength_0() -> None:
+    generator = torch.Generator().manual_seed(4)
+    pictures = torch.rand(1, 3, 32, 32, generator=generator).expand(40, 3, 32, 32) * 2 - 1
+    draws = draw_jitter(40, generator)
+    assert torch.equal(jittered(pictures, draws, 0.0), pictures)
+    draws[1] = draws[0]
+    changed = jittered(pictures, draws, 1.0)
+    assert torch.equal(changed[0], changed[1])
+    assert not torch.equal(changed[0], changed[2])
+    assert changed.abs().max() <= 1
+    grey = (changed[:, 0] == changed[:, 1]).flatten(1).all(1)
+    assert torch.equal(grey, draws[:, 0] < 0.3)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from relgan.config import ReenactmentConfig
-from relgan.data.augment import VARIANTS, draw_variants
+from relgan.data.augment import VARIANTS, draw_jitter, draw_variants, jittered
 from relgan.data.pairs import NO_TRUTH, Pairs, PairSampler
 from relgan.data.tensors import FaceTensors
 from relgan.seeds import seeded
@@ -25,15 +25,28 @@ class PairBatch:
     identity: Tensor  # of the target
 
 
-def make_batch(data: FaceTensors, pairs: Pairs, variants: Tensor, size: int) -> PairBatch:
+def make_batch(
+    data: FaceTensors,
+    pairs: Pairs,
+    variants: Tensor,
+    size: int,
+    jitter: float = 0.0,
+    generator: torch.Generator | None = None,
+) -> PairBatch:
     """The pictures of some pairs. ``variants`` is (B, 2): the source's view, and the one target and truth
-    share."""
+    share, as they share the light where ``jitter`` varies it (with numbers from ``generator``)."""
     device = data.pictures.device
     has_truth = pairs.truth != NO_TRUTH
+    source = data.views(pairs.source, variants[:, 0], size)
     target = data.views(pairs.target, variants[:, 1], size)
     truth = data.views(torch.where(has_truth, pairs.truth, pairs.target), variants[:, 1], size)
+    if jitter:
+        assert generator is not None
+        source = jittered(source, draw_jitter(len(pairs), generator), jitter)
+        light = draw_jitter(len(pairs), generator)
+        target, truth = jittered(target, light, jitter), jittered(truth, light, jitter)
     return PairBatch(
-        source=data.views(pairs.source, variants[:, 0], size),
+        source=source,
         target=target,
         truth=truth,
         has_truth=has_truth.to(device),

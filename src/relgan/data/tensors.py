@@ -1,5 +1,6 @@
 """Faces as the training loops see them: all pictures in the device's memory as bytes, labels as integers."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -70,6 +71,14 @@ class FaceTensors:
         """(B, 3, size, size) in [-1, 1]: the given view of the face at each position, both (B,)."""
         device = self.pictures.device
         return views(self.pictures[positions.to(device)], variants.to(device), size)
+
+    def digest(self) -> str:
+        """SHA-256 of the labels and the pictures."""
+        digest = hashlib.sha256(repr(self.classes).encode())
+        for face in self.faces:
+            digest.update(f"{face.subject}|{face.expression}|{face.sequence}|{face.frame}\n".encode())
+        digest.update(self.pictures.cpu().numpy().tobytes())
+        return digest.hexdigest()
 
     def __len__(self) -> int:
         return len(self.faces)

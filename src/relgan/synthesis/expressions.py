@@ -109,7 +109,7 @@ def draw_take(expression: str, rng: np.random.Generator) -> Take:
     variants = VARIANTS[expression]
     shares = np.array([variant.share for variant in variants])
     variant = variants[int(rng.choice(len(variants), p=shares / shares.sum()))]
-    scale = rng.uniform(0.6, 1.15)
+    scale = rng.uniform(0.4, 1.15)  # from restrained to full
     asymmetry = 0.06 if rng.random() < 0.8 else 0.16
     side = int(rng.integers(2))
     other_side = rng.uniform(0, 0.12)
@@ -151,12 +151,18 @@ def shape_weights(head: Head, units: Tensor, ancestry: Tensor) -> Tensor:
     """Action units (B, A, 2) and ancestry shares (B, 3) to shape weights (B, K) that a mouth can bear."""
     share = ancestry / ancestry.sum(1, keepdim=True)
     weights = torch.einsum("ba,rak,br->bk", units.flatten(1), _unit_matrix(head), share)
+    # Frontalis against corrugator: brows that are raised and knitted at once come together without sinking.
+    raised = units[:, UNIT_INDEX[1]].clamp(0, 1)
+    for side, word in enumerate(("Left", "Right")):
+        weights[:, head.names[f"browDown{word}"]] *= 1 - 0.8 * raised[:, side]
+        for name in ANCESTRIES:
+            weights[:, head.names[f"{name}/eyebrows-{word.lower()}-down"]] *= 1 - 0.8 * raised[:, side]
     grin = units[:, UNIT_INDEX[13]].clamp(0, 1)
     for side, word in enumerate(("Left", "Right")):
         # What lifts the upper lip must not add up, or the gums come through it.
         lift, smile = head.names[f"mouthUpperUp{word}"], head.names[f"mouthSmile{word}"]
         weights[:, smile] *= 1 - 0.45 * grin[:, side]
-        weights[:, lift] *= 1 - 0.9 * grin[:, side]
+        weights[:, lift] *= 1 - 0.6 * grin[:, side]
         allowed = (1.05 - 0.5 * weights[:, smile]).clamp(min=0.15)
         weights[:, lift] = torch.minimum(weights[:, lift], allowed)
         for name in ANCESTRIES:

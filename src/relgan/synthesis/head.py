@@ -27,6 +27,8 @@ ANCESTRIES = ("african", "asian", "caucasian")
 MASKS = {"lips": "mpfb_lips", "lids": "mpfb_eyelids", "ears": "mpfb_ears", "mouth": "mpfb_inside-mouth"}
 HEAD_OUTLINES = ("oval", "round", "square", "rectangular", "triangular", "invertedtriangular", "diamond")
 TEETH_BACK = 0.004  # metres, at a jaw opened by 1
+TEETH_DOWN = 0.0035  # metres, at a jaw opened by TEETH_FULL or more
+TEETH_FULL = 0.06
 LID_THICKNESS = 0.0006  # metres kept between an eyeball and the skin over it
 
 Array = npt.NDArray[Any]
@@ -83,11 +85,14 @@ class Head:
         """(B, V, 3) with parts kept from going through each other.
 
         The skin around the eyes is pushed out of the eyeballs, as lids slide over them; the lower teeth are
-        drawn back as the jaw opens (B,), or the chin would roll up into them.
+        drawn back as the jaw opens (B,), or the chin would roll up into them. The upper teeth, which the mesh
+        hides behind the lip, come down as the lips part: a smile is teeth, not a dark hole.
         """
         vertices = vertices.clone()
         teeth = self.part_vertices(LOWER_TEETH)
         vertices[:, teeth, 1] += TEETH_BACK * (0.9 + jaw_open[:, None])
+        upper = self.part_vertices(UPPER_TEETH)
+        vertices[:, upper, 2] -= TEETH_DOWN * (jaw_open[:, None] / TEETH_FULL).clamp(0, 1)
         for eye, centre in zip((LEFT_EYE, RIGHT_EYE), self.eye_centres, strict=True):
             ball = vertices[:, self.part_vertices(eye)]
             middle = ball.mean(1, keepdim=True)

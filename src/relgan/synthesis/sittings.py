@@ -186,7 +186,7 @@ def _draw_sensor(rng: Generator) -> Sensor:
         warmth=float(0.035 * rng.normal()),
         saturation=float(np.clip(1.05 + 0.15 * rng.normal(), 0.6, 1.4)),
         grey=bool(rng.random() < 0.25),
-        blur=float(0.3 + 0.6 * rng.random() ** 2),
+        blur=float(0.3 + 1.3 * rng.random() ** 3),
         noise=float(0.003 + 0.016 * rng.random() ** 2),
         jpeg=int(rng.integers(55, 96)) if rng.random() < 0.6 else None,
         vignette=float(0.15 * rng.random()),

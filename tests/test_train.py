@@ -11,7 +11,7 @@ import torch
 from relgan import config as presets
 from relgan.cli import main
 from relgan.config import scaled
-from relgan.weights import load_generator
+from relgan.weights import load_weights
 
 from .test_cli import crops, fails
 
@@ -27,18 +27,36 @@ def test_pretrained_weights_start_every_fold(
     root, weights = crops(tmp_path / "CK+48"), tmp_path / "weights"
     command = ["pretrain", "ck48", str(root), "--out", str(weights), "--max-steps", "2"]
     main(command)
-    _, card = load_generator(weights)
+    loaded = load_weights(weights)
+    assert (loaded.classifier, loaded.baseline) == (None, None)
+    card = loaded.card
     assert (card.size, card.expressions) == (64, ["anger", "happiness", "surprise"])
     assert (card.provenance["dataset"], card.provenance["faces"], card.provenance["steps"]) == ("ck48", 24, 2)
     main(command)
     assert "was there already" in capsys.readouterr().out
     assert "another run" in fails(capsys, *command[:-1], "3")
     out = tmp_path / "run"
-    main(["evaluate", "ck48", str(root), "--out", str(out), "--folds", "0", "--start", str(weights)])
+    main(["evaluate", "ck48", str(root), "--out", str(out), "--folds", "0", "--from", str(weights)])
     assert "began from" in " ".join(json.loads((out / "results.json").read_text())["notes"])
     assert "relgan pretrain" in fails(
-        capsys, "evaluate", "ck48", root, "--out", tmp_path / "other", "--start", tmp_path
+        capsys, "evaluate", "ck48", root, "--out", tmp_path / "other", "--from", tmp_path
     )
+
+
+def test_train_makes_weights_for_use_from_several_data_sets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], tiny: None
+) -> None:
+    first, second = crops(tmp_path / "a" / "CK+48"), crops(tmp_path / "b" / "CK+48", 2)
+    weights = tmp_path / "w"
+    steps = ["--max-steps", "2", "--baseline-steps", "2", "--half"]
+    main(["train", "ck48", str(first), "--also", f"ck48={second}", "--out", str(weights), *steps])
+    loaded = load_weights(weights)
+    assert None not in (loaded.classifier, loaded.baseline, loaded.discriminator)
+    assert (loaded.card.provenance["faces"], loaded.card.provenance["people"]) == (36, 6)
+    more = tmp_path / "more"
+    main(["train", "ck48", str(first), "--from", str(weights), "--out", str(more), *steps])
+    assert load_weights(more).card.provenance["start"] == loaded.digest()[:16]
+    assert "NAME=ROOT" in fails(capsys, "train", "ck48", first, "--also", "ck48", "--out", more)
 
 
 def test_two_processes_share_every_batch(tmp_path: Path) -> None:
@@ -47,8 +65,8 @@ def test_two_processes_share_every_batch(tmp_path: Path) -> None:
     for name, devices in (("one", 1), ("two", 2)):
         options = ["--out", str(tmp_path / name), "--device", "cpu", "--devices", str(devices)]
         subprocess.run([*command, *options], check=True, capture_output=True, text=True, timeout=300)
-    (one, _), (two, card) = (load_generator(tmp_path / name) for name in ("one", "two"))
-    assert card.provenance["devices"] == 2
+    one, two = (load_weights(tmp_path / name) for name in ("one", "two"))
+    assert two.card.provenance["devices"] == 2
     rows = [
         [json.loads(line) for line in (tmp_path / name / "log.jsonl").read_text().splitlines()]
         for name in ("one", "two")
@@ -56,5 +74,5 @@ def test_two_processes_share_every_batch(tmp_path: Path) -> None:
     assert [len(table) for table in rows] == [1, 1]
     # Each process normalises its own half of a batch, so the runs agree in kind, not to the digit.
     assert rows[1][0]["pixel"] == pytest.approx(rows[0][0]["pixel"], rel=0.2)
-    for a, b in zip(one.parameters(), two.parameters(), strict=True):
+    for a, b in zip(one.generator.parameters(), two.generator.parameters(), strict=True):
         assert torch.allclose(a, b, atol=0.01)

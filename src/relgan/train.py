@@ -1,0 +1,114 @@
+"""Weights from all faces of a data set: stage 1 alone (the paper's pre-training), or all a user needs."""
+
+from pathlib import Path
+
+from lightning.fabric import Fabric
+
+from relgan.config import Config
+from relgan.data.augment import CENTRE
+from relgan.data.tensors import FaceTensors
+from relgan.errors import InputError
+from relgan.recognition import encode, train_baseline, train_classifier, training_views
+from relgan.reenactment import CHECKPOINT, train_reenactment
+from relgan.training import device_name, progress_bar
+from relgan.weights import CARD, Card, Weights, load_weights, save_weights
+
+MAX_CODES = 200_000
+"""Views of all faces together that stage 2 learns from."""
+
+
+def train(
+    data: FaceTensors,
+    config: Config,
+    *,
+    out: Path,
+    fabric: Fabric,
+    recognition: bool = True,
+    start: Weights | None = None,
+    seed: int = 0,
+    dataset: str = "",
+    command: str = "",
+    half: bool = False,
+    progress: bool = True,
+) -> Card | None:
+    """Train on every face, nobody held out, and write the weights to ``out`` with a card.
+
+    A killed run goes on where its last checkpoint was; a finished one is not run again.
+
+    Args:
+        data: all faces.
+        config: size, code lengths, the stages' settings.
+        out: folder for the weights, the logs and the sample grids.
+        fabric: one device or several; several share every batch of stage 1 by DDP.
+        recognition: train stage 2 and the CNN baseline too; without it stage 1 alone, for later runs to begin
+            with.
+        start: weights to begin with.
+        seed: everything random follows from it.
+        dataset, command: for the card.
+        half: store 16-bit floats.
+        progress: show a bar.
+
+    Returns:
+        The card; None where ``out`` holds finished weights of the same run already.
+
+    Raises:
+        InputError: ``out`` holds weights of another run, or cannot be written.
+    """
+    provenance = {
+        "dataset": dataset,
+        "faces": len(data),
+        "people": len(data.people),
+        "seed": seed,
+        "start": start.digest()[:16] if start else None,
+        "config": config.as_dict(),
+        "command": command,
+    }
+    if (out / CARD).exists():
+        held = load_weights(out).card.provenance
+        asked = {key: value for key, value in provenance.items() if key != "command"}
+        if {key: held.get(key) for key in asked} != asked:
+            raise InputError(f"--out {out}: holds weights of another run; choose another folder")
+        return None
+    card = None
+    try:
+        with progress_bar(progress and fabric.is_global_zero) as bar:
+            stage1 = train_reenactment(
+                data, config, seed=seed, out=out, fabric=fabric, start=start, progress=bar, name="stage 1"
+            )
+            generator, classifier, baseline = stage1.generator, None, None
+            if recognition:
+                views = training_views(max(1, min(config.recognition.variants, MAX_CODES // len(data))))
+                codes = encode(generator.expression_encoder, data, (*CENTRE, *views), config.size, fabric)
+                classes = len(data.classes)
+                labels = data.expression.cpu()
+                classifier = train_classifier(codes, labels, classes, config.recognition, seed)
+                baseline = train_baseline(
+                    data,
+                    config,
+                    seed=seed,
+                    out=out / "baseline",
+                    fabric=fabric,
+                    start=start.baseline if start else None,
+                    progress=bar,
+                ).model
+        if fabric.is_global_zero:
+            card = save_weights(
+                out,
+                generator,
+                data.classes,
+                {
+                    **provenance,
+                    "steps": stage1.steps,
+                    "device": device_name(fabric),
+                    "devices": fabric.world_size,
+                },
+                classifier=classifier,
+                baseline=baseline,
+                discriminator=stage1.discriminator,
+                half=half,
+            )
+            (out / CHECKPOINT).unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot be written ({error.strerror or error})") from error
+    fabric.barrier()
+    return card
