@@ -1,10 +1,9 @@
-"""Measures on constructed predictions and codes whose answer is known."""
+"""Recognition scores against counts by hand."""
 
 import numpy as np
 import pytest
 
-from relgan.data.face import Face
-from relgan.metrics import expression_probe, identity_probe, recognition
+from relgan.metrics import calibration, people_interval, per_expression, recognition
 
 
 def test_pooled_scores_equal_a_count_by_hand() -> None:
@@ -17,63 +16,37 @@ def test_pooled_scores_equal_a_count_by_hand() -> None:
     assert scores.macro_f1 == pytest.approx(sum(f1) / 3)
 
 
-def people(count: int = 6, pictures: int = 10) -> list[Face]:
-    return [
-        Face(f"{s}_{k}", "fear" if k % 2 else "anger", f"s{s}") for s in range(count) for k in range(pictures)
-    ]
+def test_scores_of_each_expression_equal_a_count_by_hand() -> None:
+    truth = ["anger", "anger", "fear", "fear", "fear"]
+    predicted = ["anger", "fear", "fear", "fear", "anger"]
+    anger, fear, happiness = per_expression(truth, predicted, ["anger", "fear", "happiness"])
+    assert (anger.precision, anger.recall, anger.faces) == (0.5, 0.5, 2)
+    assert fear.precision == fear.recall == fear.f1 == pytest.approx(2 / 3)
+    assert (happiness.f1, happiness.faces) == (0, 0)
 
 
-def codes(faces: list[Face], of_person: float, of_expression: float, seed: int = 0) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    centres = {face.subject: rng.normal(size=30) for face in faces}
-    moods = {face.expression: rng.normal(size=30) for face in faces}
-    return np.stack(
-        [
-            of_person * centres[f.subject] + of_expression * moods[f.expression] + rng.normal(size=30)
-            for f in faces
-        ]
-    )
+def test_calibration_equals_a_sum_over_bins_by_hand() -> None:
+    confidence = np.array([0.55, 0.59, 0.91, 0.95, 0.99, 1.0])
+    right = np.array([True, False, True, True, True, False])
+    found = calibration(confidence, right)
+    assert found.faces == [2, 4]
+    assert found.confidence == pytest.approx([0.57, 0.9625])
+    assert found.accuracy == pytest.approx([0.5, 0.75])
+    assert found.error == pytest.approx((2 * 0.07 + 4 * 0.2125) / 6)
 
 
-def test_the_identity_probe_finds_people_in_identity_codes_and_not_in_expression_codes() -> None:
-    faces = people()
-    only_identity = identity_probe(codes(faces, 5, 0), faces)
-    only_expression = identity_probe(codes(faces, 0, 5), faces)
-    assert only_identity.accuracy == pytest.approx(1)
-    assert only_expression.accuracy == pytest.approx(1 / 6, abs=0.12)
-    assert only_identity.chance == only_expression.chance == pytest.approx(1 / 6)
-    assert only_identity.people == 6
-    assert only_identity.faces == 60
-
-
-def test_the_identity_probe_never_learns_from_the_take_it_is_tested_on() -> None:
-    """Codes that know the take and nothing else must look like chance."""
+def test_an_honest_confidence_is_calibrated_and_a_boaster_is_not() -> None:
     rng = np.random.default_rng(0)
-    faces = [
-        Face(f"{s}{t}{k}", "fear", f"s{s}", f"{s}_{t}") for s in range(4) for t in range(4) for k in range(3)
-    ]
-    takes = {face.sequence: rng.normal(size=30) * 5 for face in faces}
-    probe = identity_probe(np.stack([takes[face.sequence] for face in faces]), faces)
-    assert probe.accuracy is not None
-    assert probe.accuracy < 0.5
+    confidence = rng.uniform(0.3, 1, 20_000)
+    right = rng.random(20_000) < confidence
+    assert calibration(confidence, right).error < 0.02
+    assert calibration(np.full(20_000, 0.99), right).error == pytest.approx(0.99 - right.mean(), abs=1e-6)
 
 
-def test_the_identity_probe_is_silent_about_a_single_person() -> None:
-    faces = people(count=1)
-    probe = identity_probe(codes(faces, 1, 1), faces)
-    assert (probe.accuracy, probe.chance, probe.faces) == (None, None, 0)
-
-
-def test_people_with_one_picture_are_left_out_of_the_probe() -> None:
-    faces = [*people(count=3), Face("lonely", "fear", "lonely")]
-    assert identity_probe(codes(faces, 5, 0), faces).faces == 30
-
-
-def test_the_expression_probe_crosses_people() -> None:
-    faces = people(8)
-    labels = [face.expression or "" for face in faces]
-    for strength, expected in ((5.0, 1.0), (0.0, 0.5)):
-        table = codes(faces, 0, strength)
-        accuracy = expression_probe(table[:40], labels[:40], table[40:], labels[40:])
-        assert accuracy == pytest.approx(expected, abs=0.2)
-    assert expression_probe(table[:2], ["fear", "fear"], table[2:], labels[2:]) is None
+def test_the_bootstrap_draws_people_and_not_faces() -> None:
+    """Five people right always, five never: with 1000 faces each it is still as wide as ten coins."""
+    interval = people_interval(np.array([1000.0] * 5 + [0.0] * 5), np.full(10, 1000.0))
+    assert interval is not None
+    assert interval.low == pytest.approx(0.2, abs=0.05)
+    assert interval.high == pytest.approx(0.8, abs=0.05)
+    assert people_interval(np.ones(2), np.ones(2)) is None

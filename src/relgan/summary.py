@@ -3,22 +3,26 @@
 import json
 import platform
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from relgan.config import Config
 from relgan.data.tensors import FaceTensors
-from relgan.metrics import recognition
+from relgan.measures import pool_disentanglement, pool_reenactment
+from relgan.metrics import Interval, calibration, per_expression, recognition
 from relgan.report import write_report
+from relgan.significance import accuracy_interval, mcnemar, people_difference
 from relgan.study import Study
 from relgan.training import write_text
 
 METHODS = ("baseline", "relgan")
-VERSIONS = ("relgan", "torch", "lightning", "numpy", "scikit-learn")
+VERSIONS = ("relgan", "torch", "lightning", "numpy", "scipy", "scikit-learn", "torchmetrics", "pandas")
 
 
 def finished(folder: Path, mark: str) -> dict[str, Any] | None:
@@ -49,6 +53,13 @@ def prediction_table(test: FaceTensors, probabilities: dict[str, Any]) -> pd.Dat
     return pd.DataFrame(rows)
 
 
+def read_predictions(path: Path) -> pd.DataFrame:
+    """A table of :func:`prediction_table` from disk; a subject named 007 or NA stays what it is."""
+    text = dict.fromkeys(("path", "subject", "expression", "method", "predicted"), str)
+    table = pd.read_csv(path, dtype=text, keep_default_na=False)
+    return table.assign(subject=table.subject.replace("", None))
+
+
 def summarise(
     study: Study,
     config: Config,
@@ -66,8 +77,9 @@ def summarise(
             record = finished(folder, mark)
             if record is not None:
                 records.append(record)
-                tables.append(pd.read_csv(folder / "predictions.csv").assign(seed=seed, fold=index))
+                tables.append(read_predictions(folder / "predictions.csv").assign(seed=seed, fold=index))
     pooled = pd.concat(tables, ignore_index=True)
+    measured = [record["measures"] for record in records if "measures" in record]
     methods = {name: _method(pooled[pooled.method == name], study.data.classes) for name in METHODS}
     results: dict[str, Any] = {
         "dataset": study.dataset,
@@ -80,7 +92,9 @@ def summarise(
         "folds_finished": len(records),
         "folds_wanted": len(seeds) * len(folds),
         "methods": methods,
-        "disentanglement": _disentanglement(records),
+        "comparison": _comparison(pooled),
+        "disentanglement": pool_disentanglement(measured),
+        "reenactment": pool_reenactment(measured),
         "notes": study.notes,
         "command": study.command,
         "fingerprint": mark,
@@ -95,39 +109,47 @@ def summarise(
 
 
 def _method(table: pd.DataFrame, classes: list[str]) -> dict[str, Any]:
-    scores = recognition(table.expression.tolist(), table.predicted.tolist(), classes)
-    right = (table.expression == table.predicted).astype(float)
+    truth, predicted = table.expression.tolist(), table.predicted.tolist()
+    scores = recognition(truth, predicted, classes)
+    right = table.expression == table.predicted
     by_fold = right.groupby([table.fold, table.seed]).mean().groupby(level=0).mean()
     by_seed = right.groupby(table.seed).mean()
     return {
         "accuracy": scores.accuracy,
+        "interval": _interval(accuracy_interval(right.to_numpy(), people_of(table))),
         "fold_mean": float(by_fold.mean()),
         "fold_std": float(by_fold.std(ddof=1)) if len(by_fold) > 1 else 0.0,
         "macro_f1": scores.macro_f1,
         "folds": by_fold.tolist(),
         "confusion": scores.confusion,
+        "per_expression": [asdict(row) for row in per_expression(truth, predicted, classes)],
+        "calibration": asdict(calibration(table[classes].to_numpy().max(1), right.to_numpy())),
         "by_seed": by_seed.tolist(),
     }
 
 
-def _disentanglement(records: list[dict[str, Any]]) -> dict[str, Any]:
-    """Probe accuracies over all folds, each weighted by its faces; None where no probe could be run."""
-
-    def pooled(key: str, value: str) -> float | None:
-        probes = [
-            record["identity_probe"][key] for record in records if record["identity_probe"][key]["faces"]
-        ]
-        faces = sum(probe["faces"] for probe in probes)
-        return sum(probe[value] * probe["faces"] for probe in probes) / faces if faces else None
-
-    readable = [
-        r["expression_from_identity_code"] for r in records if r["expression_from_identity_code"] is not None
-    ]
+def _comparison(pooled: pd.DataFrame) -> dict[str, Any]:
+    """REL-GAN against the baseline on the same faces: McNemar's test on the first seed, and the bootstrap
+    over people on all of them."""
+    relgan, baseline = (pooled[pooled.method == name] for name in ("relgan", "baseline"))
+    keys = ["seed", "fold", "path"]
+    both = relgan.merge(baseline, on=keys, suffixes=("", "_baseline"), validate="one_to_one")
+    first = (both.expression == both.predicted).to_numpy()
+    second = (both.expression == both.predicted_baseline).to_numpy()
+    once = (both.seed == both.seed.min()).to_numpy()
+    difference = people_difference(first, second, people_of(both))
     return {
-        "identity_from_expression_code": pooled("expression_code", "accuracy"),
-        "identity_from_baseline_features": pooled("baseline_features", "accuracy"),
-        "chance": pooled("expression_code", "chance"),
-        "expression_from_identity_code": sum(readable) / len(readable) if readable else None,
-        "people_per_probe": sorted({r["identity_probe"]["expression_code"]["people"] for r in records}),
-        "people_are_from": sorted({r["identity_probe_people"] for r in records}),
+        "mcnemar": {"seed": int(both.seed.min()), **asdict(mcnemar(first[once], second[once]))},
+        "difference": difference.accuracy,
+        "interval": _interval(difference.interval),
+        "people": difference.people,
     }
+
+
+def people_of(table: pd.DataFrame) -> NDArray[np.str_]:
+    """The person of each row; where people are unknown every picture stands for itself."""
+    return np.asarray(table.subject.fillna(table.path).astype(str), dtype=str)
+
+
+def _interval(interval: Interval | None) -> list[float] | None:
+    return None if interval is None else [interval.low, interval.high]

@@ -1,0 +1,204 @@
+"""All measures of one fold, and what those of a run's folds add up to."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+
+from relgan.data.augment import CENTRE
+from relgan.data.tensors import FaceTensors
+from relgan.disentanglement import block_scores, hsic
+from relgan.metrics import people_interval
+from relgan.models import Baseline, Generator
+from relgan.probes import KINDS, Floats, Labels, expression_transfer, identity_probe, verification_error
+from relgan.recognition import encode
+from relgan.reenacted import measure_reenactment
+
+# The codes that are measured, in the order of the report.
+CODES = ("expression_code", "baseline_features", "identity_code")
+
+
+def measure_fold(
+    generator: Generator,
+    baseline: Baseline,
+    train: FaceTensors,
+    validation: FaceTensors,
+    test: FaceTensors,
+    *,
+    size: int,
+    fabric: Fabric,
+    seed: int,
+    codes_file: Path,
+) -> dict[str, Any]:
+    """Everything of docs/measures.md on one fold; the codes of unseen people go to ``codes_file`` (.npz).
+
+    Unseen are the test people, and where that is a single person the validation people too: the networks
+    learnt from neither, though the step they were taken at was chosen on the latter.
+    """
+    few = len(test.people) < 2 and bool(validation.people)
+    unseen = together(test, validation) if few else test
+    encoders = {
+        "expression_code": generator.expression_encoder,
+        "baseline_features": baseline.encoder,
+        "identity_code": generator.identity_encoder,
+    }
+
+    def codes_of(data: FaceTensors) -> dict[str, Floats]:
+        return {name: encode(net, data, CENTRE, size, fabric)[:, 0].numpy() for name, net in encoders.items()}
+
+    codes, labels = codes_of(unseen), Labels.of(unseen.faces)
+    np.savez_compressed(
+        codes_file,
+        allow_pickle=False,
+        path=np.array([face.path for face in unseen.faces]),
+        subject=labels.subject,
+        expression=labels.expression,
+        take=labels.take,
+        **codes,
+    )
+    return {
+        "people_are_from": "test and validation" if few else "test",
+        **measure_codes(codes, labels, codes_of(train), Labels.of(train.faces), len(test), seed),
+        "reenactment": measure_reenactment(
+            generator, baseline, together(test, validation), len(test), size, seed
+        ),
+    }
+
+
+def measure_codes(
+    codes: Mapping[str, Floats],
+    labels: Labels,
+    train_codes: Mapping[str, Floats],
+    train_labels: Labels,
+    tested: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Probes, block scores and HSIC of the codes named in :data:`CODES`.
+
+    Args:
+        codes: per code (N, D) of people the networks never saw.
+        labels: of the N rows.
+        train_codes, train_labels: of the people the networks learnt from.
+        tested: the first so many of the N rows are the test fold's; expressions are asked of these.
+        seed: of the shuffles and drawings.
+    """
+    first = labels.rows(np.arange(tested))
+    probes: dict[str, Any] = {}
+    for name in CODES:
+        probes[name] = {
+            "identity": {kind: asdict(identity_probe(codes[name], labels, kind, seed)) for kind in KINDS},
+            "expression": {
+                kind: asdict(
+                    expression_transfer(train_codes[name], train_labels, codes[name][:tested], first, kind)
+                )
+                for kind in KINDS
+            },
+            "verification_error": verification_error(codes[name], labels, seed),
+        }
+    dependence = hsic(codes["expression_code"], codes["identity_code"], seed)
+    return {"probes": probes, "hsic": None if dependence is None else asdict(dependence)}
+
+
+def together(first: FaceTensors, second: FaceTensors) -> FaceTensors:
+    """The faces of both, the first's first."""
+    pictures = torch.cat([first.pictures, second.pictures])
+    data = FaceTensors.of([*first.faces, *second.faces], pictures, first.classes)
+    return data.to(first.pictures.device)
+
+
+def pool_disentanglement(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """``results.json``'s disentanglement: each fold's measures weighted by the faces behind them."""
+    probes: dict[str, Any] = {
+        name: {
+            factor: {
+                kind: _pooled_probe([fold["probes"][name][factor][kind] for fold in folds]) for kind in KINDS
+            }
+            for factor in ("identity", "expression")
+        }
+        | {
+            "verification_error": _mean(
+                (fold["probes"][name]["verification_error"], _faces(fold, name, "identity")) for fold in folds
+            )
+        }
+        for name in CODES
+    }
+    information = {
+        name: {factor: probes[name][factor]["linear"]["information"] for factor in ("expression", "identity")}
+        for name in ("expression_code", "identity_code")
+    }
+    readable = all(value is not None for row in information.values() for value in row.values())
+    dependences = [fold["hsic"] for fold in folds if fold["hsic"] is not None]
+    person = {name: probes[name]["identity"]["linear"] for name in CODES}
+    return {
+        "identity_from_expression_code": person["expression_code"]["accuracy"],
+        "identity_from_baseline_features": person["baseline_features"]["accuracy"],
+        "chance": person["expression_code"]["chance"],
+        "expression_from_identity_code": probes["identity_code"]["expression"]["linear"]["accuracy"],
+        "people_per_probe": sorted(
+            {fold["probes"]["expression_code"]["identity"]["linear"]["people"] for fold in folds}
+        ),
+        "people_are_from": sorted({fold["people_are_from"] for fold in folds}),
+        "probes": probes,
+        "blocks": asdict(block_scores(information)) if readable else None,
+        "hsic": {
+            "value": _mean((fold["value"], fold["faces"]) for fold in dependences),
+            "p": [fold["p"] for fold in dependences],
+        },
+    }
+
+
+def pool_reenactment(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """``results.json``'s reenactment: each fold's numbers weighted by its pairs."""
+    measured = [fold["reenactment"] for fold in folds if fold["reenactment"] is not None]
+
+    def group(name: str, weight: str = "pairs") -> dict[str, float | None]:
+        run = [fold for fold in measured if fold[name] is not None]
+        keys = list(run[0][name]) if run else []
+        return {key: _mean((fold[name][key], fold[weight]) for fold in run) for key in keys}
+
+    return {
+        "pairs": sum(fold["pairs"] for fold in measured),
+        "with_truth": sum(fold["with_truth"] for fold in measured),
+        "output": group("output", "with_truth"),
+        "copied_target": group("copied_target", "with_truth"),
+        "expression_read": group("expression_read"),
+        "identity_read": group("identity_read"),
+        "swap": {name: group(f"swap_{name}") for name in ("expression_code", "identity_code")},
+        "distance": group("distance"),
+    }
+
+
+def _pooled_probe(probes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Weighted by faces; the interval is a bootstrap over the people of all folds."""
+    run = [probe for probe in probes if probe["faces"]]
+    people: dict[str, Any] = {}
+    for probe in run:
+        for person, counts in probe["by_person"].items():
+            people[person] = np.add(people.get(person, (0, 0)), counts)
+    table = np.array(list(people.values()), dtype=float).reshape(-1, 2)
+    interval = people_interval(table[:, 0], table[:, 1])
+    return {
+        **{
+            key: _mean((probe[key], probe["faces"]) for probe in run)
+            for key in ("accuracy", "chance", "information")
+        },
+        "interval": None if interval is None else [interval.low, interval.high],
+        "people": len(people),
+        "faces": sum(probe["faces"] for probe in run),
+    }
+
+
+def _faces(fold: Mapping[str, Any], name: str, factor: str) -> int:
+    faces: int = fold["probes"][name][factor]["linear"]["faces"]
+    return faces
+
+
+def _mean(values: Iterable[tuple[float | None, float]]) -> float | None:
+    """Weighted mean of the values there are; None where there are none."""
+    there = [(value, weight) for value, weight in values if value is not None]
+    total = sum(weight for _, weight in there)
+    return float(sum(value * weight for value, weight in there) / total) if total else None
