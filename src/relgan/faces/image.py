@@ -49,7 +49,7 @@ def decode(data: bytes, name: str) -> NDArray[np.uint8]:
                     wanted = (max(1, width * MAX_SIDE // side), max(1, height * MAX_SIDE // side))
                     picture.draft("RGB", wanted)
                 upright = ImageOps.exif_transpose(picture)
-            rgb = _to_rgb(upright)
+            rgb = to_rgb(upright)
             if max(rgb.size) > MAX_SIDE:
                 rgb.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX, reducing_gap=None)
             return np.array(rgb)
@@ -67,7 +67,16 @@ def decode(data: bytes, name: str) -> NDArray[np.uint8]:
         raise InputError(f"{name}: not a picture that Pillow can read ({reason})") from error
 
 
-def _to_rgb(picture: Image.Image) -> Image.Image:
+def original_size(data: bytes) -> int:
+    """The longer side of the picture in a file, in pixels, before :func:`decode` reduced it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(data)) as picture:
+            return max(picture.size)
+
+
+def to_rgb(picture: Image.Image) -> Image.Image:
+    """A picture of any mode as RGB: deep grey values over their full range, transparent as white."""
     if picture.mode.startswith("I") or picture.mode == "F":
         return _stretch(picture).convert("RGB")
     if "A" in picture.getbands() or "a" in picture.getbands() or "transparency" in picture.info:

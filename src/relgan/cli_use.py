@@ -1,0 +1,184 @@
+"""The verbs for trained weights: predict, embed, reenact. Nothing heavy is imported before one runs."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from relgan.errors import InputError
+
+if TYPE_CHECKING:
+    from relgan.predict import Outcome
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Expressions of all faces in photographs, folders and videos."""
+
+    paths: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PATH...")]
+    """Pictures, videos, folders, .zip archives, globs."""
+    csv: str | None = None
+    """Table to write, one row per face: .csv (rows are on the disk as they are made), .parquet, or - for
+    standard output."""
+    annotate: Path | None = None
+    """Folder for copies with boxes and bars, and for each video a plot of probabilities over time."""
+    weights: str = "wild"
+    """Packaged weights (wild, synthetic), or a folder made by `relgan train`."""
+    views: Literal[1, 10] | None = None
+    """Views of a face that are averaged; 10 for pictures and 1 for videos where not given."""
+    cropped: bool = False
+    """The pictures are cut to the face already: detect nothing."""
+    min_face: float | None = None
+    """Smallest face to look for, pixels; 20 where not given, more in large pictures."""
+    every: int = 1
+    """In videos, detect in every so many frames and follow the faces in between."""
+    fps: float | None = None
+    """Of videos, look at so many frames a second; all where not given."""
+    device: Device = "auto"
+    """Where to compute."""
+
+
+@dataclass(frozen=True)
+class Embed:
+    """Expression codes (30 numbers, free of identity) of all faces in photographs, folders and videos."""
+
+    paths: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PATH...")]
+    """Pictures, videos, folders, .zip archives, globs."""
+    out: str
+    """Table to write, one row per face: .csv, .parquet, or - for CSV on standard output."""
+    weights: str = "wild"
+    """Packaged weights (wild, synthetic), or a folder made by `relgan train` or `pretrain`."""
+    cropped: bool = False
+    """The pictures are cut to the face already: detect nothing."""
+    min_face: float | None = None
+    """Smallest face to look for, pixels; 20 where not given, more in large pictures."""
+    every: int = 1
+    """In videos, detect in every so many frames and follow the faces in between."""
+    fps: float | None = None
+    """Of videos, look at so many frames a second; all where not given."""
+    device: Device = "auto"
+    """Where to compute."""
+
+
+@dataclass(frozen=True)
+class Reenact:
+    """The expression of a source on the person of a target: a picture, or a video where the source is one."""
+
+    source: str
+    """Picture or video whose expression is taken."""
+    target: str
+    """Picture whose person is taken."""
+    out: Path
+    """Picture (.png, .jpg, ...) or video (.mp4, .mov, .mkv) to write."""
+    paste: bool = False
+    """Write the whole target picture with the new face blended in."""
+    weights: str = "wild"
+    """Packaged weights (wild, synthetic), or a folder made by `relgan train` or `pretrain`."""
+    cropped: bool = False
+    """The pictures are aligned faces already: detect nothing."""
+    every: int = 1
+    """In videos, detect in every so many frames and follow the face in between."""
+    device: Device = "auto"
+    """Where to compute."""
+
+
+def predict(verb: Predict) -> None:
+    out = sys.stdout
+
+    def say(line: str) -> None:
+        # On a terminal the progress bar takes print over; anywhere else it must not.
+        line = line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        print(line, file=None if out.isatty() else out, flush=True)
+
+    kept = [str(place) for place in (verb.csv, verb.annotate) if place not in (None, "-")]
+    with _ending(kept):
+        from relgan.predict import predict_files
+        from relgan.recognizer import Recognizer
+
+        _announce(
+            predict_files(
+                verb.paths,
+                Recognizer.load(verb.weights, verb.device, verb.views),
+                csv=verb.csv,
+                annotate=verb.annotate,
+                cropped=verb.cropped,
+                every=verb.every,
+                fps=verb.fps,
+                min_face=verb.min_face,
+                say=say if verb.csv is None else lambda _: None,
+                warn=warn,
+            ),
+            kept,
+        )
+
+
+def embed(verb: Embed) -> None:
+    kept = [] if verb.out == "-" else [verb.out]
+    with _ending(kept):
+        from relgan.predict import embed_files
+        from relgan.recognizer import Recognizer
+
+        _announce(
+            embed_files(
+                verb.paths,
+                Recognizer.load(verb.weights, verb.device),
+                verb.out,
+                cropped=verb.cropped,
+                every=verb.every,
+                fps=verb.fps,
+                min_face=verb.min_face,
+                warn=warn,
+            ),
+            kept,
+        )
+
+
+def reenact(verb: Reenact) -> None:
+    with _ending([]):
+        from relgan.reenactor import Reenactor, reenact_files
+
+        written = reenact_files(
+            verb.source,
+            verb.target,
+            verb.out,
+            Reenactor.load(verb.weights, verb.device),
+            paste=verb.paste,
+            cropped=verb.cropped,
+            every=verb.every,
+            note=lambda line: warn(f"note: {line}"),
+        )
+        print(verb.out if written == 1 else f"{written} frames in {verb.out}")
+
+
+def warn(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _announce(outcome: "Outcome", kept: list[str]) -> None:
+    skipped = f", {len(outcome.skipped)} skipped" if outcome.skipped else ""
+    places = f"; see {', '.join(kept)}" if kept else ""
+    warn(f"{outcome.faces} faces in {outcome.inputs} pictures and videos{skipped}{places}")
+
+
+@contextmanager
+def _ending(kept: list[str]) -> Iterator[None]:
+    """Say what is left when a run is stopped; be quiet when the reader of a pipe has gone."""
+    try:
+        yield
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        places = f"; what was made until then is in {', '.join(kept)}" if kept else ""
+        warn(f"relgan: stopped{places}")
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None
+    except MemoryError as error:
+        raise InputError("not enough memory; give fewer or smaller pictures at once") from error

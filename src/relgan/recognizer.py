@@ -1,0 +1,341 @@
+"""The estimator people import: faces to expression codes, probabilities and tables; scikit-learn's names."""
+
+import os
+import threading
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from relgan.config import RecognitionConfig
+from relgan.data.augment import CENTRE, TEST_VIEWS
+from relgan.data.face import Face
+from relgan.data.tensors import FaceTensors
+from relgan.errors import InputError
+from relgan.expressions import CANONICAL, canonical, classes_of
+from relgan.faces.detect import Detector
+from relgan.models import Classifier
+from relgan.pictures import Picture, as_faces, as_picture, find_files, is_video, looks_bgr
+from relgan.recognition import classify, encode, train_classifier, training_views
+from relgan.shots import TOGETHER, Shot, picture_shots, shots_of
+from relgan.tables import code_columns, frame_of
+from relgan.video import video_shots
+from relgan.weights import Weights, load_weights
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[np.float32]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+DEFAULT_WEIGHTS = "wild"
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The torch device of a name; "auto" is the GPU if there is one.
+
+    Raises:
+        InputError: there is no such device here.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"--device {name}: cannot be used here ({reason}); use cpu or auto") from error
+    return device
+
+
+class Recognizer:
+    """Recognises expressions in photographs, videos and faces, with the encoder of stage 1 as it is.
+
+    Several threads may predict with one recogniser at once; pickled it takes its weights along.
+
+    Args:
+        weights: the networks; see :meth:`load`.
+        device: "auto" is the GPU if there is one.
+        views: over how many views of a face its probabilities are averaged: 10 (centre and corners, mirrored
+            and not, as in the paper's protocol) or 1 (the centre, ten times as fast). None: 10 for pictures,
+            1 for frames of videos.
+
+    Attributes:
+        classes_: the expressions it tells apart, in the order of the columns of ``predict_proba``; canonical
+            strings.
+        weights: the networks it was made with.
+
+    Example:
+        >>> recognizer = Recognizer.load()
+        >>> table = recognizer.predict(["a.jpg", "b.jpg"])
+        >>> codes = recognizer.transform(aligned_faces)
+    """
+
+    def __init__(self, weights: Weights, device: str = "auto", views: int | None = None) -> None:
+        if views not in (None, 1, len(TEST_VIEWS)):
+            raise InputError(f"--views {views}: give 1 or {len(TEST_VIEWS)}")
+        self.weights, self.device, self.views = weights, device, views
+        self.classes_ = np.array(weights.card.expressions, dtype=np.str_)
+        self._classifier: Classifier | None = weights.classifier
+        self._start()
+
+    def _start(self) -> None:
+        self._device = choose_device(self.device)
+        encoder = self.weights.generator.expression_encoder
+        self._encoder = encoder.to(self._device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self._lock = threading.Lock()
+        self._detector: Detector | None = None
+
+    @classmethod
+    def load(
+        cls, weights: str | os.PathLike[str] = DEFAULT_WEIGHTS, device: str = "auto", views: int | None = None
+    ) -> "Recognizer":
+        """A recogniser with packaged weights, "wild" or "synthetic", or those of a folder that
+        ``relgan train`` or ``relgan pretrain`` made.
+
+        Raises:
+            InputError: there are no such weights, they are damaged, or an option cannot be.
+        """
+        return cls(load_weights(os.fspath(weights)), device, views)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "weights": self.weights, "device": self.device, "views": self.views,
+            "classes_": self.classes_, "_classifier": self._classifier,
+        }  # fmt: skip
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._start()
+
+    @property
+    def detector(self) -> Detector:
+        """Finds the faces in pictures; made when it is first used."""
+        with self._lock:
+            if self._detector is None:
+                self._detector = Detector(device="cuda" if self._device.type == "cuda" else "cpu")
+            return self._detector
+
+    def fit(
+        self, faces: Any, labels: Sequence[str], config: RecognitionConfig | None = None, seed: int = 0
+    ) -> "Recognizer":
+        """Train the classifier (stage 2) on faces of yours; the encoder stays as it is.
+
+        Args:
+            faces: aligned faces, (n, H, W, 3) uint8 RGB, or a list of them or of their files.
+            labels: an expression for each; spellings such as "happy" are understood.
+            config: epochs, views a face and so on; the paper's where not given.
+            seed: of the initial weights and the order.
+
+        Raises:
+            InputError: faces and labels do not fit, or a label is no expression.
+        """
+        pictures, config = as_faces(faces), config or RecognitionConfig()
+        names = [canonical(str(label)) for label in labels]
+        unknown = sorted({str(label) for label, name in zip(labels, names, strict=True) if name is None})
+        if unknown:
+            raise InputError(f"labels: unknown {', '.join(unknown)}; take {', '.join(CANONICAL)}")
+        if len(names) != len(pictures):
+            raise InputError(f"labels: {len(names)} for {len(pictures)} faces; give one for each face")
+        classes = classes_of(names)
+        if len(classes) < 2:
+            raise InputError(f"labels: all are {classes or 'missing'}; give two expressions or more")
+        data = FaceTensors.of([Face("", name) for name in names], pictures, classes)
+        codes = encode(self._encoder, data.to(self._device), training_views(config.variants), self._size)
+        self._classifier = train_classifier(codes, data.expression, len(classes), config, seed)
+        self.classes_ = np.array(classes, dtype=np.str_)
+        return self
+
+    def transform(self, faces: Any) -> Floats:
+        """The expression codes f(e) of aligned faces, of the centre view.
+
+        Args:
+            faces: (n, H, W, 3) uint8 RGB, aligned as ``relgan prepare`` does or at least closely cropped; or
+                a list of such arrays, PIL images or files.
+
+        Returns:
+            (n, 30) float32.
+        """
+        return self._codes(as_faces(faces), CENTRE)[:, 0].numpy()
+
+    def predict_proba(self, faces: Any, views: int | None = None) -> Floats:
+        """The probability of each expression for aligned faces.
+
+        Args:
+            faces: as in :meth:`transform`.
+            views: overrides the recogniser's.
+
+        Returns:
+            (n, len(classes_)) float32; rows sum to 1.
+        """
+        views = views or self.views or len(TEST_VIEWS)
+        codes = self._codes(as_faces(faces), TEST_VIEWS if views > 1 else CENTRE)
+        if not len(codes):
+            return np.zeros((0, len(self.classes_)), np.float32)
+        return classify(self._trained(), codes)
+
+    def predict(
+        self,
+        pictures: Any,
+        *,
+        cropped: bool = False,
+        every: int = 1,
+        fps: float | None = None,
+    ) -> "pd.DataFrame":
+        """Find the faces in pictures and videos and recognise their expressions.
+
+        Args:
+            pictures: a file, folder or glob; a PIL image; an array, (H, W, 3) uint8 RGB (not OpenCV's BGR) or
+                (H, W) grey; or any number of these. An array (n, H, W, 3) is n pictures.
+            cropped: the pictures are faces already; nothing is detected.
+            every: in videos, detect in every so many frames and follow the faces in between.
+            fps: of videos, look at so many frames a second; None: all.
+
+        Returns:
+            One row per face: input (the file, or the position in the list), frame and time_s (of videos),
+            face, x, y, w, h (pixels), detection (score), a probability for each of ``classes_``, expression.
+            ``table.attrs["skipped"]`` lists what gave no row, and why; each is a warning too.
+
+        Raises:
+            InputError: the only picture given cannot be read, or is no picture.
+        """
+        from pandas import concat
+
+        self._trained()
+        items, alone = _items(pictures)
+        skipped: list[tuple[str, str]] = []
+        parts = []
+        for shots in self._shots(items, cropped, every, fps, lambda name, line: skipped.append((name, line))):
+            parts.append(self.describe(shots))
+        if alone and len(items) == 1 and skipped and "no face found" not in skipped[0][1]:
+            raise InputError(skipped[0][1])
+        for _, line in skipped:
+            warnings.warn(line, stacklevel=2)
+        table = concat(parts, ignore_index=True) if parts else self.describe([])
+        table.attrs["skipped"] = skipped
+        return table
+
+    def describe(self, shots: Sequence[Shot]) -> "pd.DataFrame":
+        """The rows of some shots, with probabilities and the most likely expression."""
+        crops = _crops(shots)
+        of_video = bool(shots) and shots[0].frame is not None
+        probabilities = self.predict_proba(crops, self.views or (1 if of_video else None))
+        table = frame_of(shots, probabilities, [str(name) for name in self.classes_])
+        table["expression"] = self.classes_[probabilities.argmax(1)].astype(object)
+        return table
+
+    def embed(self, shots: Sequence[Shot]) -> "pd.DataFrame":
+        """The rows of some shots, with the expression code."""
+        codes = self.transform(_crops(shots))
+        return frame_of(shots, codes, code_columns(self.weights.card.expression_dim))
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write the networks, with the classifier as fitted, as a folder for :meth:`load`."""
+        from relgan.weights import save_weights
+
+        card, fitted = self.weights.card, self._classifier is not self.weights.classifier
+        save_weights(
+            Path(folder),
+            self.weights.generator,
+            [str(name) for name in self.classes_],
+            card.provenance | ({"classifier": "fitted by Recognizer.fit"} if fitted else {}),
+            classifier=self._classifier,
+            baseline=None if fitted else self.weights.baseline,
+            measured={} if fitted else card.measured,
+        )
+
+    @property
+    def _size(self) -> int:
+        return self.weights.card.size
+
+    def _trained(self) -> Classifier:
+        if self._classifier is None:
+            raise InputError("these weights have no classifier; call fit, or give weights of relgan train")
+        return self._classifier
+
+    def _codes(self, faces: Picture, variants: tuple[int, ...]) -> torch.Tensor:
+        """(n, V, 30) codes of V views of (n, 112, 112, 3) faces."""
+        if not len(faces):
+            return torch.zeros(0, len(variants), self.weights.card.expression_dim)
+        data = FaceTensors.of([Face("")] * len(faces), faces, [])
+        return encode(
+            self._encoder, replace(data, pictures=data.pictures.to(self._device)), variants, self._size
+        )
+
+    def _shots(
+        self, items: Sequence[Any], cropped: bool, every: int, fps: float | None, skip: Any
+    ) -> Iterable[list[Shot]]:
+        """Shots of pictures of every kind, in their order."""
+        detector = None if cropped else self.detector
+        warned = False
+        for kind, run in _runs(items):
+            if kind == "video":
+                for _, path in run:
+                    try:
+                        yield from video_shots(path, self.detector, every=every, fps=fps)
+                    except InputError as error:
+                        skip(path, str(error))
+            elif kind == "file":
+                yield from picture_shots([path for _, path in run], detector, skip)
+            else:
+                for start in range(0, len(run), TOGETHER):
+                    read = []
+                    for name, item in run[start : start + TOGETHER]:
+                        try:
+                            read.append((name, as_picture(item, f"picture {name}"), 1.0))
+                        except InputError as error:
+                            skip(name, str(error))
+                    shots = shots_of(read, detector, skip)
+                    if not warned and looks_bgr([face.crop for shot in shots for face in shot.faces]):
+                        warned = True
+                        warnings.warn(
+                            "the faces look as if red and blue were exchanged: pictures must be RGB, and "
+                            "OpenCV reads BGR; turn them round with picture[..., ::-1]",
+                            stacklevel=4,
+                        )
+                    yield shots
+
+
+def _items(pictures: Any) -> tuple[list[tuple[str, Any]], bool]:
+    """Named pictures from what predict is given, and whether it was one thing and not a list."""
+    if isinstance(pictures, str | os.PathLike):
+        files, wrong, _ = find_files([pictures])
+        if wrong:
+            raise InputError(wrong[0])
+        return [(file, file) for file in files], os.path.isfile(pictures)
+    if isinstance(pictures, Image.Image) or (hasattr(pictures, "ndim") and pictures.ndim in (2, 3)):
+        return [("0", pictures)], True
+    items: list[tuple[str, Any]] = []
+    for position, picture in enumerate(pictures):
+        if isinstance(picture, str | os.PathLike):
+            files, wrong, _ = find_files([picture])
+            items += [(file, file) for file in files] or [(os.fspath(picture), os.fspath(picture))]
+        else:
+            items.append((str(position), picture))
+    return items, False
+
+
+def _runs(items: Sequence[tuple[str, Any]]) -> Iterable[tuple[str, list[tuple[str, Any]]]]:
+    """Neighbours of one kind together: "file", "video" or "picture"."""
+    from itertools import groupby
+
+    def kind(item: tuple[str, Any]) -> str:
+        if not isinstance(item[1], str):
+            return "picture"
+        return "video" if is_video(item[1]) else "file"
+
+    for name, run in groupby(items, kind):
+        yield name, list(run)
+
+
+def _crops(shots: Sequence[Shot]) -> Picture:
+    crops = [face.crop for shot in shots for face in shot.faces]
+    return np.stack(crops) if crops else as_faces([])

@@ -1,0 +1,304 @@
+"""Reenactment for use: the expression of a source face on the identity of a target face."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from relgan.annotate import save_picture
+from relgan.data.augment import CENTRE, CROP, views
+from relgan.errors import InputError
+from relgan.faces.align import TEMPLATE, similarity
+from relgan.faces.crops import choose
+from relgan.faces.detect import Detector
+from relgan.pictures import Picture, as_picture, is_video
+from relgan.recognizer import DEFAULT_WEIGHTS, choose_device
+from relgan.shots import Shot, Sighting, sight, whole
+from relgan.training import progress_bar
+from relgan.video import VideoWriter, video_shots
+from relgan.weights import Weights, load_weights
+
+
+class Reenactor:
+    """Makes the person of a target picture show the expression of a source picture.
+
+    Several threads may use one at once; pickled it takes its weights along.
+
+    Args:
+        weights: the networks; see :meth:`load`.
+        device: "auto" is the GPU if there is one.
+
+    Example:
+        >>> Reenactor.load()(source="a.jpg", target="b.jpg").save("c.png")
+    """
+
+    def __init__(self, weights: Weights, device: str = "auto") -> None:
+        self.weights, self.device = weights, device
+        self._start()
+
+    def _start(self) -> None:
+        self._device = choose_device(self.device)
+        self._generator = self.weights.generator.to(self._device).eval()
+        self._lock = threading.Lock()
+        self._detector: Detector | None = None
+
+    @classmethod
+    def load(cls, weights: str | os.PathLike[str] = DEFAULT_WEIGHTS, device: str = "auto") -> "Reenactor":
+        """A reenactor with packaged weights, by name, or those of a folder.
+
+        Raises:
+            InputError: there are no such weights, or they are damaged.
+        """
+        return cls(load_weights(os.fspath(weights)), device)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"weights": self.weights, "device": self.device}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._start()
+
+    @property
+    def detector(self) -> Detector:
+        """Finds the faces in pictures; made when it is first used."""
+        with self._lock:
+            if self._detector is None:
+                self._detector = Detector(device="cuda" if self._device.type == "cuda" else "cpu")
+            return self._detector
+
+    @property
+    def size(self) -> int:
+        """Side of the reenacted faces in pixels."""
+        return self.weights.card.size
+
+    def __call__(
+        self, source: Any, target: Any, *, paste: bool = False, cropped: bool = False
+    ) -> Image.Image:
+        """The target's person with the source's expression.
+
+        Of several faces in a picture the largest near the centre is taken.
+
+        Args:
+            source, target: files, PIL images or arrays, (H, W, 3) uint8 RGB.
+            paste: give the whole target picture with the new face blended in, not the face alone.
+            cropped: the pictures are aligned faces already; nothing is detected.
+
+        Returns:
+            The face, ``size`` x ``size``; with ``paste`` a picture as large as the target.
+
+        Raises:
+            InputError: a picture cannot be read, or shows no face.
+        """
+        whose, picture = self.find(target, "target", cropped)
+        driving, _ = self.find(source, "source", cropped)
+        face = self.reenact(self.expression_codes([driving]), self.identity_code(whose))[0]
+        return Image.fromarray(paste_face(face, picture, whose) if paste else face)
+
+    def find(self, picture: Any, role: str, cropped: bool = False) -> tuple[Sighting, Picture]:
+        """The main face in a picture, and the picture as RGB.
+
+        Raises:
+            InputError: it cannot be read, or shows no face.
+        """
+        rgb = as_picture(picture, role)
+        if cropped:
+            return whole(rgb), rgb
+        found = self.detector([rgb])[0]
+        if not found:
+            name = os.fspath(picture) if isinstance(picture, str | os.PathLike) else role
+            remedy = "give a picture with one, or say that it is a face already (cropped)"
+            raise InputError(
+                f"{name}: no face found of at least {self.detector.smallest(rgb):.0f} pixels; {remedy}"
+            )
+        return sight(0, rgb, choose(found, rgb.shape[1], rgb.shape[0])), rgb
+
+    @torch.no_grad()
+    def expression_codes(self, faces: Sequence[Sighting]) -> torch.Tensor:
+        """(n, 30) codes f(e) of faces."""
+        code: torch.Tensor = self._generator.expression_encoder(self._views(faces))
+        return code
+
+    @torch.no_grad()
+    def identity_code(self, face: Sighting) -> torch.Tensor:
+        """(1, 50), the code f(i) of a face."""
+        code: torch.Tensor = self._generator.identity_encoder(self._views([face]))
+        return code
+
+    @torch.no_grad()
+    def reenact(self, expressions: torch.Tensor, identity: torch.Tensor) -> Picture:
+        """Codes to faces: (n, 30) and (1, 50) -> (n, size, size, 3) uint8 RGB."""
+        codes = torch.cat([expressions, identity.expand(len(expressions), -1)], 1)
+        pictures = self._generator.decoder(codes).float().cpu().permute(0, 2, 3, 1)
+        return np.ascontiguousarray(((pictures + 1) * 127.5).round().clamp(0, 255).byte().numpy())
+
+    def _views(self, faces: Sequence[Sighting]) -> torch.Tensor:
+        crops = torch.from_numpy(np.stack([face.crop for face in faces])).to(self._device)
+        variants = torch.full((len(faces),), CENTRE[0], device=self._device)
+        return views(crops, variants, self.size)
+
+
+def paste_face(face: Picture, picture: Picture, where: Sighting) -> Picture:
+    """Blend a reenacted face into a picture, over the face it was made from.
+
+    The face is turned and scaled back to its place, given the mean and contrast of each colour that the place
+    had, and faded out towards the edge of an oval.
+
+    Args:
+        face: (S, S, 3), the centre 96/112 of an aligned face.
+        picture: (H, W, 3).
+        where: the face in the picture.
+    """
+    size = len(face)
+    if where.landmarks is None:  # the picture is an aligned face
+        x, y, width, height = where.box
+        side = min(width, height)
+        corner = np.array([x + (width - side) / 2, y + (height - side) / 2])
+        landmarks = TEMPLATE * side + corner - 0.5
+    else:
+        landmarks = where.landmarks
+    matrix = similarity(landmarks, (TEMPLATE - (1 - CROP) / 2) / CROP * size - 0.5)  # picture to face
+    corners = np.array([[0, 0], [0, size], [size, 0], [size, size]]) - 0.5
+    back = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+    left, top = (max(0, int(v)) for v in np.floor(back.min(0)))
+    right = min(picture.shape[1], int(np.ceil(back[:, 0].max())) + 1)
+    bottom = min(picture.shape[0], int(np.ceil(back[:, 1].max())) + 1)
+    if right <= left or bottom <= top:
+        return picture.copy()
+    shifted = np.column_stack([matrix[:, :2], matrix[:, :2] @ (left, top) + matrix[:, 2]])
+    flags, shape = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, (right - left, bottom - top)
+    placed = cv2.warpAffine(face, shifted, shape, flags=flags, borderMode=cv2.BORDER_REPLICATE).astype(
+        np.float32
+    )
+    mask = cv2.warpAffine(
+        _oval(max(size, 128)),
+        _rescaled(shifted, max(size, 128) / size),
+        shape,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+    )
+    mask = np.asarray(mask, np.float32)[..., None]
+    under = picture[top:bottom, left:right].astype(np.float32)
+    if mask.sum() > 1:
+        placed = _recoloured(placed, under, mask)
+    result = picture.copy()
+    result[top:bottom, left:right] = np.clip(placed * mask + under * (1 - mask) + 0.5, 0, 255).astype(
+        np.uint8
+    )
+    return result
+
+
+def _oval(size: int) -> NDArray[np.float32]:
+    """(size, size): 1 on the face, falling smoothly to 0 before the edge."""
+    rows, columns = (np.mgrid[:size, :size] + 0.5) / size
+    away = np.hypot((columns - 0.5) / 0.47, (rows - 0.52) / 0.47)  # 1 on the outer oval
+    ramp = np.clip((1 - away) / 0.3, 0, 1)
+    return np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32)
+
+
+def _rescaled(matrix: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
+    """The same map onto pictures that are ``factor`` times as large."""
+    return np.column_stack([matrix[:, :2] * factor, (matrix[:, 2] + 0.5) * factor - 0.5])
+
+
+def _recoloured(
+    face: NDArray[np.float32], under: NDArray[np.float32], mask: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """A face with the mean and, within bounds, the contrast of what lies under it."""
+    weight = mask / mask.sum()
+    means = [(picture * weight).sum((0, 1)) for picture in (face, under)]
+    spreads = [
+        np.sqrt((((picture - mean) ** 2) * weight).sum((0, 1)))
+        for picture, mean in zip((face, under), means, strict=True)
+    ]
+    gain = np.clip(spreads[1] / np.maximum(spreads[0], 1), 0.7, 1.4)
+    return np.asarray((face - means[0]) * gain + means[1], np.float32)
+
+
+def reenact_files(
+    source: str,
+    target: str,
+    out: Path,
+    reenactor: Reenactor,
+    *,
+    paste: bool = False,
+    cropped: bool = False,
+    every: int = 1,
+    note: Callable[[str], None] = lambda _: None,
+    progress: bool = True,
+) -> int:
+    """Write the target's person with the source's expression: a picture, or a video where the source is one.
+
+    In a video the face that is largest at first is followed; while none is seen the last picture stands.
+
+    Args:
+        source: picture or video whose expression is taken.
+        target: picture whose person is taken.
+        out: .png, .jpg and the like; for a video .mp4, .mov or .mkv.
+        reenactor: loaded weights.
+        paste: write the target picture with the face blended in.
+        cropped: the pictures are aligned faces already.
+        every: in videos, detect in every so many frames.
+        note: hears lines about broken parts.
+        progress: show a bar.
+
+    Returns:
+        How many pictures or frames were written.
+
+    Raises:
+        InputError: an input cannot be read or shows no face; ``out`` does not fit or cannot be written.
+    """
+    if is_video(target):
+        raise InputError(f"--target {target}: is a video; give a picture of the person")
+    if out.exists() and any(Path(path).exists() and out.samefile(path) for path in (source, target)):
+        raise InputError(f"--out {out}: is one of the inputs; choose another name")
+    if not is_video(source):
+        save_picture(reenactor(source, target, paste=paste, cropped=cropped), out)
+        return 1
+    whose, picture = reenactor.find(target, "target", cropped)
+    identity = reenactor.identity_code(whose)
+    last: Picture | None = None
+    main: int | None = None
+    written = seen = 0
+    with VideoWriter(out) as writer, progress_bar(progress) as bar:
+        task = bar.add_task("frames", total=0, images=1, note="")
+        for shots in video_shots(
+            source,
+            reenactor.detector,
+            every=every,
+            note=note,
+            opened=lambda expected: bar.update(task, total=expected or 0),
+        ):
+            faces: list[Sighting | None] = []
+            for shot in shots:
+                face = _main_face(shot, main)
+                main = main if face is None else face.face
+                faces.append(face)
+            present = [face for face in faces if face is not None]
+            made: Iterator[Picture] = iter(
+                reenactor.reenact(reenactor.expression_codes(present), identity) if present else ()
+            )
+            for shot, face in zip(shots, faces, strict=True):
+                if face is not None:
+                    new = next(made)
+                    last, seen = (paste_face(new, picture, whose) if paste else new), seen + 1
+                elif last is None:
+                    continue  # nothing to show yet
+                assert shot.time_s is not None
+                writer.write(last, shot.time_s)
+                written += 1
+            bar.update(task, advance=len(shots))
+        if not seen:
+            raise InputError(f"--source {source}: no face found in any frame; give a video that shows one")
+    return written
+
+
+def _main_face(shot: Shot, number: int | None) -> Sighting | None:
+    """The face of a track while it is there; else the largest."""
+    mine = [face for face in shot.faces if face.face == number]
+    return max(mine or shot.faces, key=lambda face: face.box[2] * face.box[3], default=None)

@@ -1,0 +1,170 @@
+"""Rows per face: as pandas tables, and as CSV or Parquet files that grow while work goes on."""
+
+import csv
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relgan.errors import InputError
+from relgan.shots import Shot
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KEYS = ("input", "frame", "time_s", "face", "x", "y", "w", "h", "detection")
+DECIMALS = {"time_s": 4, "x": 1, "y": 1, "w": 1, "h": 1, "detection": 4}
+OTHERS = 6  # decimals of probabilities and codes
+ROW_GROUP = 20_000  # rows of a Parquet file that are held until they are written
+
+
+def code_columns(count: int) -> list[str]:
+    """Names for the numbers of an expression code: code_00, code_01, ..."""
+    return [f"code_{position:02d}" for position in range(count)]
+
+
+def frame_of(shots: Sequence[Shot], values: NDArray[np.float32], names: Sequence[str]) -> "pd.DataFrame":
+    """One row per face: the keys, then values (n, len(names)) in columns of these names."""
+    import pandas as pd
+
+    faces = [(shot, face) for shot in shots for face in shot.faces]
+    keys: dict[str, Any] = {
+        "input": pd.Series([shot.input for shot, _ in faces], dtype="object"),
+        "frame": pd.Series([shot.frame for shot, _ in faces], dtype="Int64"),
+        "time_s": np.array([np.nan if s.time_s is None else s.time_s for s, _ in faces], np.float64),
+        "face": np.array([face.face for _, face in faces], np.int64),
+    }
+    boxes = np.array([np.multiply(face.box, shot.scale) for shot, face in faces], np.float64).reshape(-1, 4)
+    keys |= dict(zip("xywh", boxes.T, strict=True))
+    scores = [np.nan if face.detection is None else face.detection for _, face in faces]
+    keys["detection"] = np.array(scores, np.float64)
+    columns = values.reshape(-1, len(names)).astype(np.float64).T
+    return pd.DataFrame(keys | dict(zip(names, columns, strict=True)))
+
+
+class TableWriter(Protocol):
+    """Where rows go as they are made."""
+
+    def write(self, table: "pd.DataFrame") -> None: ...
+
+    def close(self) -> None: ...
+
+
+class CsvWriter:
+    """A CSV file in which every table is on the disk before the next is made; "-" is standard output.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+
+    def __init__(self, place: str, columns: Sequence[str]) -> None:
+        try:
+            self._file: TextIO = sys.stdout
+            if place != "-":
+                # Names of files need not be UTF-8.
+                self._file = open(place, "w", encoding="utf-8", newline="", errors="surrogateescape")  # noqa: SIM115
+        except OSError as error:
+            raise InputError(f"{place}: cannot be written ({error.strerror or error})") from error
+        self._place = place
+        self._rows = csv.writer(self._file, lineterminator="\n")
+        self._rows.writerow(columns)
+        self._file.flush()
+
+    def write(self, table: "pd.DataFrame") -> None:
+        columns = [
+            [_text(value, DECIMALS.get(name, OTHERS)) for value in table[name].tolist()]
+            for name in table.columns
+        ]
+        try:
+            self._rows.writerows(zip(*columns, strict=True))
+            self._file.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise InputError(f"{self._place}: cannot be written ({error.strerror or error})") from error
+
+    def close(self) -> None:
+        if self._place != "-":
+            self._file.close()
+
+
+def _text(value: Any, decimals: int) -> str:
+    """A cell: empty for what is missing; numbers short, never in powers of ten."""
+    if isinstance(value, float):
+        return "" if np.isnan(value) else f"{value:.{decimals}f}"
+    return str(value) if isinstance(value, str | int) else ""
+
+
+class ParquetWriter:
+    """A Parquet file; it appears under its name when it is whole, for before its end it cannot be read.
+
+    Raises:
+        InputError: the package pyarrow is missing, or the file cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            import pyarrow
+            import pyarrow.parquet
+        except ImportError as error:
+            remedy = "pip install 'relgan[parquet]', or choose a .csv file"
+            raise InputError(f"{path}: Parquet needs the package pyarrow; {remedy}") from error
+        self._arrow: Any = pyarrow
+        self.path, self._beside = path, path.with_name(path.name + ".part")
+        self._waiting: list[pd.DataFrame] = []
+        self._writer: Any = None
+        try:
+            self._beside.touch()
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+    def write(self, table: "pd.DataFrame") -> None:
+        # Names of files that are not UTF-8 cannot be stored as they are.
+        names = [
+            name.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for name in table["input"]
+        ]
+        self._waiting.append(table.assign(input=names))
+        if sum(map(len, self._waiting)) >= ROW_GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        import pandas as pd
+
+        table = self._arrow.Table.from_pandas(
+            pd.concat(self._waiting, ignore_index=True), preserve_index=False
+        )
+        strings = {"input", "expression"}  # a column without a row would have no type
+        fields = [
+            self._arrow.field(f.name, self._arrow.string()) if f.name in strings else f for f in table.schema
+        ]
+        table = table.cast(self._arrow.schema(fields))
+        if self._writer is None:
+            self._writer = self._arrow.parquet.ParquetWriter(self._beside, table.schema)
+        self._writer.write_table(table)
+        self._waiting = []
+
+    def close(self) -> None:
+        if self._waiting:
+            self._flush()
+        if self._writer is not None:
+            self._writer.close()
+            self._beside.replace(self.path)
+        else:
+            self._beside.unlink(missing_ok=True)
+
+
+def table_writer(place: str, columns: Sequence[str]) -> TableWriter:
+    """A writer for a .csv or .parquet file, or "-" for CSV on standard output.
+
+    Raises:
+        InputError: another suffix, or the file cannot be written.
+    """
+    suffix = Path(place).suffix.lower()
+    if place == "-" or suffix in (".csv", ".txt"):
+        return CsvWriter(place, columns)
+    if suffix in (".parquet", ".pq"):
+        return ParquetWriter(Path(place))
+    raise InputError(f"{place}: tables are written as .csv or .parquet; choose one of these")

@@ -1,0 +1,305 @@
+"""Videos: frames with the container's times, faces in them, and files written, in constant memory."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import cv2
+import numpy as np
+
+from relgan.errors import InputError
+from relgan.faces.align import align
+from relgan.faces.detect import Detector
+from relgan.faces.image import MAX_SIDE
+from relgan.pictures import Picture, shrunk
+from relgan.shots import TOGETHER, TOGETHER_BYTES, Shot, Sighting, from_left
+from relgan.tracks import Tracker, is_cut, thumbnail
+
+TIME_BASE = Fraction(1, 90_000)  # of written videos: fine enough for every frame rate, constant or not
+WRITABLE = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One frame: its number from 0, seconds from the beginning, (H, W, 3) uint8 RGB, and as in Shot its
+    scale."""
+
+    number: int
+    time_s: float
+    picture: Picture
+    scale: float = 1.0
+
+
+class Video:
+    """A video file, opened for reading.
+
+    Args:
+        path: the file.
+        fps: frames a second to give; None: all there are.
+
+    Raises:
+        InputError: the package av is missing; the file is no video, or holds no moving picture.
+    """
+
+    def __init__(self, path: str, fps: float | None = None) -> None:
+        av = _av(path)
+        self.path, self.fps, self.broken = path, fps, 0
+        if Path(path).is_file() and Path(path).stat().st_size == 0:
+            raise InputError(f"{path}: the file is empty (0 bytes); copy it again or take it out")
+        if not Path(path).is_file() and ".zip/" in path.lower():
+            raise InputError(f"{path}: videos in archives are not read; unpack it first")
+        try:
+            self._container = av.open(path, "r", metadata_errors="replace")
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise InputError(f"{path}: not a readable video ({_reason(error)}); copy it again") from error
+        streams = [s for s in self._container.streams.video if not _is_cover(s)]
+        if not streams:
+            sound = bool(self._container.streams.audio)
+            self._container.close()
+            if sound:
+                raise InputError(f"{path}: only sound, no moving picture")
+            raise InputError(f"{path}: holds no moving picture")
+        self._stream = streams[0]
+        self._stream.thread_type = "AUTO"
+
+    @property
+    def seconds(self) -> float | None:
+        """The length that the container states, if it does."""
+        return None if self._container.duration is None else self._container.duration / 1_000_000
+
+    @property
+    def expected(self) -> int | None:
+        """About how many frames :meth:`frames` gives, if the container says."""
+        if self.fps is not None:
+            return None if self.seconds is None else max(1, round(self.seconds * self.fps))
+        if self._stream.frames:
+            return int(self._stream.frames)
+        rate = self._stream.average_rate
+        return None if self.seconds is None or not rate else max(1, round(self.seconds * float(rate)))
+
+    def frames(self) -> Iterator[Frame]:
+        """The frames upright, in the order they are shown; what is broken is counted in ``broken``.
+
+        Times count from the beginning as players show it: the container's start, sound included. A frame
+        without a time gets the time at which the average rate puts it.
+        """
+        av = _av(self.path)
+        begin = (self._container.start_time or 0) / 1_000_000
+        rate = float(self._stream.average_rate or self._stream.guessed_rate or 25)
+        number, time, due = -1, -1 / rate, -1e9
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+                decoded = packet.decode()
+            except StopIteration:
+                break
+            except av.error.EOFError:
+                break
+            except (av.error.FFmpegError, ValueError):
+                self.broken += 1
+                if self.broken > 100 * (number + 11):  # nothing but noise
+                    break
+                continue
+            for raw in decoded:
+                number += 1
+                self.broken += raw.is_corrupt
+                time = time + 1 / rate if raw.time is None else float(raw.time) - begin
+                if self.fps is not None:
+                    if time < due - 0.5 / rate:
+                        continue
+                    due = time + 1 / self.fps if time > due + 1 / self.fps else due + 1 / self.fps
+                picture, scale = _upright(raw, self._stream)
+                yield Frame(number, max(0.0, time), picture, scale)
+
+    def close(self) -> None:
+        self._container.close()
+
+    def __enter__(self) -> "Video":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def video_shots(
+    path: str,
+    detector: Detector,
+    *,
+    every: int = 1,
+    fps: float | None = None,
+    note: Callable[[str], None] = lambda _: None,
+    opened: Callable[[int | None], None] = lambda _: None,
+) -> Iterator[list[Shot]]:
+    """The frames of a video with the faces in them, some at a time; ``face`` numbers the tracks.
+
+    Every frame is given, also those without a face. Memory does not grow with the length.
+
+    Args:
+        path: the video.
+        detector: finds faces in every ``every``-th frame; in between they are followed.
+        every: 1 for detection in every frame.
+        fps: frames a second to look at; None: all.
+        note: hears a line about broken parts.
+        opened: hears about how many frames there will be.
+
+    Raises:
+        InputError: not a video, no frame can be decoded, or an option cannot be.
+    """
+    if every < 1:
+        raise InputError(f"--every {every}: give 1 for detection in every frame, or more")
+    if fps is not None and not fps > 0:
+        raise InputError(f"--fps {fps:g}: give frames a second above 0")
+    tracker, last = Tracker(), None
+    with Video(path, fps) as video:
+        opened(video.expected)
+        count = 0
+        for batch in _batches(video.frames()):
+            greys = [np.asarray(cv2.cvtColor(frame.picture, cv2.COLOR_RGB2GRAY), np.uint8) for frame in batch]
+            before = [last, *greys[:-1]]
+            cuts = [
+                old is not None and (old.shape != new.shape or is_cut(thumbnail(old), thumbnail(new)))
+                for old, new in zip(before, greys, strict=True)
+            ]
+            looked = [(count + i) % every == 0 or cut for i, cut in enumerate(cuts)]
+            found = iter(detector([f.picture for f, look in zip(batch, looked, strict=True) if look]))
+            shots = []
+            for i, frame in enumerate(batch):
+                if cuts[i]:
+                    tracker.cut()
+                old = before[i]
+                if looked[i] or old is None:
+                    tracks = tracker.link(from_left(next(found)), frame.time_s)
+                else:
+                    tracks = tracker.follow(old, greys[i], frame.time_s)
+                faces = [
+                    Sighting(
+                        t.number, t.box, t.detection, t.landmarks.copy(), align(frame.picture, t.landmarks)
+                    )
+                    for t in tracks
+                ]
+                shots.append(Shot(path, frame.number, frame.time_s, frame.picture, frame.scale, faces))
+            count, last = count + len(batch), greys[-1]
+            yield shots
+        if not count:
+            raise InputError(f"{path}: a video of which no frame can be decoded; copy it again")
+        if video.broken:
+            note(f"{path}: {video.broken} broken packets")
+
+
+def _batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:
+    batch: list[Frame] = []
+    for frame in frames:
+        batch.append(frame)
+        if len(batch) >= TOGETHER or len(batch) * frame.picture.nbytes >= TOGETHER_BYTES:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+class VideoWriter:
+    """Writes RGB pictures with their times as H.264; the file appears under its name when it is whole.
+
+    Args:
+        path: .mp4, .mov or .mkv.
+
+    Raises:
+        InputError: another suffix, the package av is missing, or the file cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        av = _av(str(path))
+        if path.suffix.lower() not in WRITABLE:
+            raise InputError(f"{path}: videos are written as {', '.join(WRITABLE)}; choose one of these")
+        self.path, self._beside = path, path.with_name(path.name + ".part")
+        try:
+            self._container = av.open(str(self._beside), "w", format=WRITABLE[path.suffix.lower()])
+        except (av.error.FFmpegError, OSError) as error:
+            raise InputError(f"{path}: cannot be written ({_reason(error)})") from error
+        self._stream: Any = None
+        self._last = -1
+
+    def write(self, picture: Picture, time_s: float) -> None:
+        """Add a picture (H, W, 3); all have the size of the first. Times that do not grow are pushed on."""
+        av = _av(str(self.path))
+        if self._stream is None:
+            self._open(av, picture)
+        height, width = self._stream.height, self._stream.width
+        down, right = max(0, height - picture.shape[0]), max(0, width - picture.shape[1])
+        if picture.shape[:2] != (height, width):  # odd sides: H.264 wants even ones
+            picture = np.asarray(
+                cv2.copyMakeBorder(picture, 0, down, 0, right, cv2.BORDER_REPLICATE)[:height, :width],
+                np.uint8,
+            )
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+        self._last = max(self._last + 1, round(time_s / TIME_BASE))
+        frame.pts, frame.time_base = self._last, TIME_BASE
+        for packet in self._stream.encode(frame):
+            self._container.mux(packet)
+
+    def _open(self, av: Any, picture: Picture) -> None:
+        codec = next(name for name in ("libx264", "mpeg4") if name in av.codecs_available)
+        self._stream = self._container.add_stream(codec, rate=30)
+        self._stream.width = picture.shape[1] + picture.shape[1] % 2
+        self._stream.height = picture.shape[0] + picture.shape[0] % 2
+        self._stream.pix_fmt = "yuv420p"
+        self._stream.time_base = self._stream.codec_context.time_base = TIME_BASE
+        if codec == "libx264":
+            self._stream.options = {"crf": "18", "preset": "veryfast"}
+        else:
+            self._stream.bit_rate = 4_000_000
+
+    def close(self, keep: bool = True) -> None:
+        """Finish the file; without ``keep`` leave nothing."""
+        if self._stream is not None:
+            for packet in self._stream.encode(None):
+                self._container.mux(packet)
+        self._container.close()
+        if keep and self._stream is not None:
+            self._beside.replace(self.path)
+        else:
+            self._beside.unlink(missing_ok=True)
+
+    def __enter__(self) -> "VideoWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close(keep=kind is None)
+
+
+def _upright(raw: Any, stream: Any) -> tuple[Picture, float]:
+    """A decoded frame as RGB with square pixels, turned as its rotation mark says, reduced where huge."""
+    picture = raw.to_ndarray(format="rgb24")
+    aspect = stream.sample_aspect_ratio
+    if aspect and aspect != 1:
+        width = max(1, round(picture.shape[1] * float(aspect)))
+        picture = cv2.resize(picture, (width, picture.shape[0]), interpolation=cv2.INTER_LINEAR)
+    turns = round(raw.rotation / 90) % 4  # counter-clockwise
+    if turns:
+        picture = np.ascontiguousarray(np.rot90(picture, turns))
+    return shrunk(picture, MAX_SIDE)
+
+
+def _is_cover(stream: Any) -> bool:
+    """Whether a stream is the picture on the cover of a song."""
+    return bool(stream.disposition & type(stream.disposition).attached_pic)
+
+
+def _av(path: str) -> Any:
+    try:
+        import av
+    except ImportError as error:
+        raise InputError(f"{path}: videos need the package av; pip install 'relgan[video]'") from error
+    return av
+
+
+def _reason(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
