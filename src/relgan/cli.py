@@ -42,6 +42,8 @@ class Prepare:
     """The data set's folder or .zip."""
     out: Path
     """Folder for the aligned faces, manifest.csv and failures.csv."""
+    align: Literal["similarity", "frontal"] = "similarity"
+    """Bring faces upright, or turn them to the front; the manifest says which of them could not be."""
     subject_pattern: str | None = None
     """Regular expression whose group is the person, searched in each path below the root."""
     workers: int | None = None
@@ -238,7 +240,11 @@ def prepare(verb: Prepare) -> None:
     reading: Reading = read(verb.dataset, verb.root, verb.subject_pattern)
     reader = reader_named(verb.dataset)
     done = prepare_faces(
-        reading.faces, verb.out, cropped=reader.cropped, workers=verb.workers or os.cpu_count() or 1
+        reading.faces,
+        verb.out,
+        cropped=reader.cropped,
+        align=verb.align,
+        workers=verb.workers or os.cpu_count() or 1,
     )
     print(f"{done.faces} faces in {verb.out} ({done.seconds:.0f} s)")
     if done.failures:
@@ -348,7 +354,7 @@ def run_protocol(
     start = start or config.start
     weights = weights_named(start)
     config = weights.fitted(config) if weights else config
-    study = study_of(dataset, root, out, subject_pattern, workers, command)
+    study = study_of(dataset, root, out, subject_pattern, workers, command, align=config.align)
     if weights is not None:
         study.notes.append(f"both methods began from the weights {start}")
     fabric = make_fabric(config.precision, device)

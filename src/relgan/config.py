@@ -11,6 +11,7 @@ from typing import Any, Literal
 from relgan.errors import InputError
 
 Precision = Literal["auto", "32-true", "bf16-mixed"]
+Alignment = Literal["similarity", "frontal"]
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,8 @@ class Config:
     """Where the values came from; written into the results."""
     start: str = "scratch"
     """Weights that the folds of an evaluation begin with: scratch, packaged weights, or a folder."""
+    align: Alignment = "frontal"
+    """How an evaluation prepares faces: brought upright, or turned to the front (docs/frontalization.md)."""
     size: int = 96
     """Side of the pictures the networks see, a multiple of 32; the crop is always 96/112 of the face."""
     width: float = 1.0
@@ -131,6 +134,7 @@ PRESETS: dict[str, Config] = {
     "paper": Config(),
     "fast": Config(
         preset="fast",
+        align="similarity",  # the faces of most data sets look ahead
         size=64,  # 2.6 times the pictures a second of 96
         reenactment=ReenactmentConfig(
             epochs=100,

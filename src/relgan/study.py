@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from relgan.config import Config
+from relgan.config import Alignment, Config
 from relgan.data.face import Face
 from relgan.data.folds import ROLES, Fold, plan_folds, write_folds
 from relgan.data.manifest import NAME, load_prepared, read_manifest
@@ -100,6 +100,7 @@ def align_dataset(
     workers: int | None = None,
     progress: bool = True,
     inspect: Callable[[list[Face]], object] = lambda _: None,
+    align: Alignment = "similarity",
 ) -> Aligned:
     """Read a data set and prepare its faces in ``out/prepared``, unless ``root`` was prepared already.
 
@@ -117,7 +118,7 @@ def align_dataset(
     inspect(found)
     folder = out / "prepared"
     workers = workers or os.cpu_count() or 1
-    prepare(found, folder, cropped=reader.cropped, workers=workers, progress=progress)
+    prepare(found, folder, cropped=reader.cropped, align=align, workers=workers, progress=progress)
     faces, pictures = load_prepared(folder)
     place = {source: i for i, source in enumerate(read_manifest(folder)["source"])}
     return Aligned(found, faces, pictures, [place.get(face.path, -1) for face in found])
@@ -157,6 +158,7 @@ def study_of(
     workers: int | None = None,
     command: str = "",
     progress: bool = True,
+    align: Alignment = "similarity",
 ) -> Study:
     """Read a data set, prepare its faces, and plan its folds.
 
@@ -175,6 +177,7 @@ def study_of(
         workers,
         progress,
         inspect=lambda faces: plan_folds(faces, reader.protocol),
+        align=align,
     )
     plan = plan_folds(aligned.read, reader.protocol)
     folds = [
@@ -183,6 +186,11 @@ def study_of(
     ]
     data = aligned.tensors(root)
     lost = aligned.place.count(-1)
+    notes = [f"{lost} pictures left out, see prepared/failures.csv"] if lost else []
+    alignments = read_manifest(root if is_aligned(root) else out / "prepared")["align"].value_counts()
+    if set(alignments.index) != {align}:
+        counts = ", ".join(f"{count} {name}" for name, count in alignments.items())
+        notes.append(f"alignment of the faces, asked to be {align}: {counts}")
     out.mkdir(parents=True, exist_ok=True)
     write_folds(folds, aligned.faces, out / "folds.txt")
     return Study(
@@ -190,7 +198,7 @@ def study_of(
         protocol=plan.text,
         data=data,
         folds=folds,
-        notes=[f"{lost} pictures left out, see prepared/failures.csv"] if lost else [],
+        notes=notes,
         command=command,
     )
 

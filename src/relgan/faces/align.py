@@ -36,19 +36,18 @@ def similarity(points: ArrayLike, target: ArrayLike) -> NDArray[np.float64]:
     return np.column_stack([rotation, goal_centre - rotation @ centre])
 
 
-def align(picture: NDArray[np.uint8], landmarks: ArrayLike, size: int = 112) -> NDArray[np.uint8]:
-    """The face of a picture with its landmarks on ``TEMPLATE``.
+def reduced(
+    picture: NDArray[np.uint8], matrix: NDArray[np.float64]
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """A picture without the detail that a similarity would make smaller than a pixel.
 
     Args:
-        picture: (H, W, 3) uint8 RGB.
-        landmarks: (5, 2) pixels, counted from the centre of the first pixel; order as in ``TEMPLATE``.
-        size: side of the result in pixels.
+        picture: (H, W, 3) uint8.
+        matrix: (2, 3), from pixels of the picture to those of the result, as from :func:`similarity`.
 
     Returns:
-        (size, size, 3) uint8 RGB; beyond the picture its edge pixels are repeated.
+        The picture, halved and blurred as needed, and the matrix that leads from it to the same result.
     """
-    # Pixel centres lie half a pixel inside: fraction f of the side is pixel f * size - 0.5.
-    matrix = similarity(landmarks, TEMPLATE * size - 0.5)
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     if scale < 0.5:
         # Bilinear sampling would skip pixels: halve the picture by area first, as often as needed.
@@ -62,6 +61,22 @@ def align(picture: NDArray[np.uint8], landmarks: ArrayLike, size: int = 112) -> 
     if scale < 0.95:
         # Between a half and one: blur by what the output's pixels are larger than the input's.
         picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.42 * np.sqrt(1 / scale**2 - 1)), np.uint8)
+    return picture, matrix
+
+
+def align(picture: NDArray[np.uint8], landmarks: ArrayLike, size: int = 112) -> NDArray[np.uint8]:
+    """The face of a picture with its landmarks on ``TEMPLATE``.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        landmarks: (5, 2) pixels, counted from the centre of the first pixel; order as in ``TEMPLATE``.
+        size: side of the result in pixels.
+
+    Returns:
+        (size, size, 3) uint8 RGB; beyond the picture its edge pixels are repeated.
+    """
+    # Pixel centres lie half a pixel inside: fraction f of the side is pixel f * size - 0.5.
+    picture, matrix = reduced(picture, similarity(landmarks, TEMPLATE * size - 0.5))
     warped = cv2.warpAffine(
         picture, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )

@@ -19,6 +19,7 @@ from relgan.data.manifest import FACE_COLUMNS, POINTS
 from relgan.errors import InputError
 from relgan.faces.align import align, resize_crop
 from relgan.faces.detect import Detection, Detector
+from relgan.faces.frontalize import frontalize
 from relgan.faces.image import decode
 
 Row = dict[str, Any]
@@ -72,9 +73,12 @@ def write_crops(
             row["align"] = "resized"
         elif found[index]:
             face = choose(found[index], width, height)
-            crop = align(picture, face.landmarks, settings.size)
+            front = None
+            if settings.align == "frontal":
+                front = frontalize(picture, face.landmarks, settings.size)
+            crop = align(picture, face.landmarks, settings.size) if front is None else front
             row |= {
-                "align": settings.align,
+                "align": "similarity" if front is None else "frontal",
                 "detection": round(face.score, 4),
                 "faces_found": len(found[index]),
             }

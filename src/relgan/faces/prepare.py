@@ -54,7 +54,7 @@ def prepare(
     *,
     cropped: bool,
     size: int = 112,
-    align: Literal["similarity"] = "similarity",
+    align: Literal["similarity", "frontal"] = "similarity",
     min_face: float | None = None,
     threshold: float = 0.7,
     device: str = "cpu",
@@ -71,7 +71,8 @@ def prepare(
         out: the folder to fill.
         cropped: the pictures are face crops already and are only resized.
         size: side of the crops in pixels.
-        align: how faces are brought upright.
+        align: bring faces upright by a similarity, or turn them to the front (relgan.faces.frontalize); a
+            face turned too far for that is brought upright, and the manifest says so.
         min_face: smallest face to look for, in pixels; see :class:`relgan.faces.detect.Detector`.
         threshold: detector score that a face must reach.
         device: torch device of the detector.
