@@ -30,6 +30,7 @@ from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
 from relgan.grids import save_grid
 from relgan.measures import measure_fold
+from relgan.predictions import METHODS, prediction_table
 from relgan.recognition import (
     encode,
     predict_baseline,
@@ -42,7 +43,7 @@ from relgan.recognition import (
 from relgan.reenactment import CHECKPOINT, train_reenactment
 from relgan.seeds import seeded
 from relgan.study import Study, fingerprint
-from relgan.summary import METHODS, finished, prediction_table, summarise
+from relgan.summary import finished, summarise
 from relgan.training import device_name, progress_bar, write_text
 from relgan.weights import Weights
 
@@ -208,7 +209,7 @@ def run_fold(
         save_grid(generator, pairs[0], pairs[1], size, folder / "samples.png")
 
     probabilities = {"baseline": baseline_probabilities, "relgan": relgan_probabilities}
-    table = prediction_table(test, probabilities)
+    table = prediction_table(test.faces, test.classes, probabilities)
     table.to_csv(folder / "predictions.csv", index=False, float_format="%.6g")
     accuracies = (table.predicted == table.expression).groupby(table.method).mean().to_dict()
     record = {

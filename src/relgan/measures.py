@@ -1,6 +1,6 @@
 """All measures of one fold, and what those of a run's folds add up to."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,17 @@ from lightning.fabric import Fabric
 from relgan.data.augment import CENTRE
 from relgan.data.tensors import FaceTensors
 from relgan.disentanglement import block_scores, hsic
-from relgan.metrics import people_interval
 from relgan.models import Baseline, Generator
-from relgan.probes import KINDS, Floats, Labels, expression_transfer, identity_probe, verification_error
+from relgan.probes import (
+    KINDS,
+    Floats,
+    Labels,
+    expression_transfer,
+    identity_probe,
+    pool_probes,
+    verification_error,
+    weighted_mean,
+)
 from relgan.recognition import encode
 from relgan.reenacted import measure_reenactment
 
@@ -115,12 +123,12 @@ def pool_disentanglement(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     probes: dict[str, Any] = {
         name: {
             factor: {
-                kind: _pooled_probe([fold["probes"][name][factor][kind] for fold in folds]) for kind in KINDS
+                kind: pool_probes([fold["probes"][name][factor][kind] for fold in folds]) for kind in KINDS
             }
             for factor in ("identity", "expression")
         }
         | {
-            "verification_error": _mean(
+            "verification_error": weighted_mean(
                 (fold["probes"][name]["verification_error"], _faces(fold, name, "identity")) for fold in folds
             )
         }
@@ -145,7 +153,7 @@ def pool_disentanglement(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "probes": probes,
         "blocks": asdict(block_scores(information)) if readable else None,
         "hsic": {
-            "value": _mean((fold["value"], fold["faces"]) for fold in dependences),
+            "value": weighted_mean((fold["value"], fold["faces"]) for fold in dependences),
             "p": [fold["p"] for fold in dependences],
         },
     }
@@ -158,7 +166,7 @@ def pool_reenactment(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     def group(name: str, weight: str = "pairs") -> dict[str, float | None]:
         run = [fold for fold in measured if fold[name] is not None]
         keys = list(run[0][name]) if run else []
-        return {key: _mean((fold[name][key], fold[weight]) for fold in run) for key in keys}
+        return {key: weighted_mean((fold[name][key], fold[weight]) for fold in run) for key in keys}
 
     return {
         "pairs": sum(fold["pairs"] for fold in measured),
@@ -172,33 +180,6 @@ def pool_reenactment(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _pooled_probe(probes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Weighted by faces; the interval is a bootstrap over the people of all folds."""
-    run = [probe for probe in probes if probe["faces"]]
-    people: dict[str, Any] = {}
-    for probe in run:
-        for person, counts in probe["by_person"].items():
-            people[person] = np.add(people.get(person, (0, 0)), counts)
-    table = np.array(list(people.values()), dtype=float).reshape(-1, 2)
-    interval = people_interval(table[:, 0], table[:, 1])
-    return {
-        **{
-            key: _mean((probe[key], probe["faces"]) for probe in run)
-            for key in ("accuracy", "chance", "information")
-        },
-        "interval": None if interval is None else [interval.low, interval.high],
-        "people": len(people),
-        "faces": sum(probe["faces"] for probe in run),
-    }
-
-
 def _faces(fold: Mapping[str, Any], name: str, factor: str) -> int:
     faces: int = fold["probes"][name][factor]["linear"]["faces"]
     return faces
-
-
-def _mean(values: Iterable[tuple[float | None, float]]) -> float | None:
-    """Weighted mean of the values there are; None where there are none."""
-    there = [(value, weight) for value, weight in values if value is not None]
-    total = sum(weight for _, weight in there)
-    return float(sum(value * weight for value, weight in there) / total) if total else None

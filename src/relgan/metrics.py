@@ -113,3 +113,13 @@ def people_interval(values: Floats, weights: Floats, seed: int = 0, resamples: i
     means = values[drawn].sum(1) / weights[drawn].sum(1)
     low, high = np.quantile(means, (0.025, 0.975))
     return Interval(float(low), float(high))
+
+
+def as_list(interval: Interval | None) -> list[float] | None:
+    """As JSON holds it."""
+    return None if interval is None else [interval.low, interval.high]
+
+
+def percent(share: float | None) -> str:
+    """As tables show it; a dash where there is nothing to show."""
+    return "–" if share is None else f"{100 * share:.1f} %"

@@ -3,9 +3,9 @@
 Definitions, good values and traps: docs/measures.md.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from relgan.data.face import Face
+from relgan.metrics import as_list, people_interval
 
 Floats = NDArray[np.floating]
 Strings = NDArray[np.str_]
@@ -233,3 +234,31 @@ def verification_error(codes: Floats, labels: Labels, seed: int = 0) -> float | 
     missed = 1 - accepted
     place = int(np.argmin(np.abs(missed - falsely_accepted)))
     return float((missed[place] + falsely_accepted[place]) / 2)
+
+
+def pool_probes(probes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Probes of several folds (as dicts) as one: weighted by faces, without ``by_person``, and with the
+    interval of the accuracy by a bootstrap over the people of all folds."""
+    run = [probe for probe in probes if probe["faces"]]
+    people: dict[str, Any] = {}
+    for probe in run:
+        for person, counts in probe["by_person"].items():
+            people[person] = np.add(people.get(person, (0, 0)), counts)
+    table = np.array(list(people.values()), dtype=float).reshape(-1, 2)
+    interval = people_interval(table[:, 0], table[:, 1])
+    return {
+        **{
+            key: weighted_mean((probe[key], probe["faces"]) for probe in run)
+            for key in ("accuracy", "chance", "information")
+        },
+        "interval": as_list(interval),
+        "people": len(people),
+        "faces": sum(probe["faces"] for probe in run),
+    }
+
+
+def weighted_mean(values: Iterable[tuple[float | None, float]]) -> float | None:
+    """Weighted mean of the values there are; None where there are none."""
+    there = [(value, weight) for value, weight in values if value is not None]
+    total = sum(weight for _, weight in there)
+    return float(sum(value * weight for value, weight in there) / total) if total else None

@@ -38,7 +38,13 @@ class Difference:
 
 
 def people_difference(first: Flags, second: Flags, subjects: NDArray[np.str_], seed: int = 0) -> Difference:
-    """Paired bootstrap over people: both methods are scored on the same drawn people each time."""
+    """Paired bootstrap over people: both methods are scored on the same drawn people each time.
+
+    Args:
+        first, second: (N,) whether each method was right about each face, or how often over several seeds.
+        subjects: (N,) the person.
+        seed: of the resampling.
+    """
     people, place = np.unique(subjects, return_inverse=True)
     gains: Floats = np.bincount(place, first.astype(float) - second.astype(float)).astype(float)
     faces: Floats = np.bincount(place).astype(float)

@@ -8,20 +8,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from relgan.config import Config
-from relgan.data.tensors import FaceTensors
 from relgan.measures import pool_disentanglement, pool_reenactment
-from relgan.metrics import Interval, calibration, per_expression, recognition
+from relgan.metrics import as_list, calibration, per_expression, recognition
+from relgan.predictions import METHODS, people_of, read_predictions
 from relgan.report import write_report
 from relgan.significance import accuracy_interval, mcnemar, people_difference
 from relgan.study import Study
 from relgan.training import write_text
 
-METHODS = ("baseline", "relgan")
 VERSIONS = ("relgan", "torch", "lightning", "numpy", "scipy", "scikit-learn", "torchmetrics", "pandas")
 
 
@@ -32,32 +29,6 @@ def finished(folder: Path, mark: str) -> dict[str, Any] | None:
         return None
     record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return record if record["fingerprint"] == mark else None
-
-
-def prediction_table(test: FaceTensors, probabilities: dict[str, Any]) -> pd.DataFrame:
-    """One row per test face and method: path, subject, expression, method, predicted, probabilities."""
-    rows = []
-    for method, table in probabilities.items():
-        for face, p in zip(test.faces, table, strict=True):
-            named = {name: float(value) for name, value in zip(test.classes, p, strict=True)}
-            rows.append(
-                {
-                    "path": face.path,
-                    "subject": face.subject,
-                    "expression": face.expression,
-                    "method": method,
-                    "predicted": test.classes[int(np.argmax(p))],
-                    **named,
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def read_predictions(path: Path) -> pd.DataFrame:
-    """A table of :func:`prediction_table` from disk; a subject named 007 or NA stays what it is."""
-    text = dict.fromkeys(("path", "subject", "expression", "method", "predicted"), str)
-    table = pd.read_csv(path, dtype=text, keep_default_na=False)
-    return table.assign(subject=table.subject.replace("", None))
 
 
 def summarise(
@@ -116,7 +87,7 @@ def _method(table: pd.DataFrame, classes: list[str]) -> dict[str, Any]:
     by_seed = right.groupby(table.seed).mean()
     return {
         "accuracy": scores.accuracy,
-        "interval": _interval(accuracy_interval(right.to_numpy(), people_of(table))),
+        "interval": as_list(accuracy_interval(right.to_numpy(), people_of(table))),
         "fold_mean": float(by_fold.mean()),
         "fold_std": float(by_fold.std(ddof=1)) if len(by_fold) > 1 else 0.0,
         "macro_f1": scores.macro_f1,
@@ -141,15 +112,6 @@ def _comparison(pooled: pd.DataFrame) -> dict[str, Any]:
     return {
         "mcnemar": {"seed": int(both.seed.min()), **asdict(mcnemar(first[once], second[once]))},
         "difference": difference.accuracy,
-        "interval": _interval(difference.interval),
+        "interval": as_list(difference.interval),
         "people": difference.people,
     }
-
-
-def people_of(table: pd.DataFrame) -> NDArray[np.str_]:
-    """The person of each row; where people are unknown every picture stands for itself."""
-    return np.asarray(table.subject.fillna(table.path).astype(str), dtype=str)
-
-
-def _interval(interval: Interval | None) -> list[float] | None:
-    return None if interval is None else [interval.low, interval.high]

@@ -1,0 +1,185 @@
+"""Runs of ``relgan evaluate`` side by side, with the tests that say whether one is better."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from relgan.errors import InputError
+from relgan.metrics import as_list, percent
+from relgan.predictions import METHOD_NAMES, METHODS, read_predictions
+from relgan.significance import mcnemar, people_difference
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder as named on the command line, its ``results.json`` and a row per prediction.
+
+    ``predictions`` has the columns of ``predictions.csv``, seed, fold, and ``face``: the picture's name below
+    the prepared folder, with person and expression, which is the same in every run on the data set.
+    """
+
+    name: str
+    results: dict[str, Any]
+    predictions: pd.DataFrame
+
+
+def load_run(folder: Path) -> Run:
+    """Read a finished or unfinished run.
+
+    Raises:
+        InputError: the folder holds none.
+    """
+    path = folder / "results.json"
+    if not path.is_file():
+        raise InputError(f"{folder}: no results.json; give a folder made by relgan evaluate")
+    try:
+        results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        mark = results["fingerprint"]
+    except (ValueError, KeyError) as error:
+        raise InputError(f"{path}: not the results of relgan evaluate ({error!r})") from error
+    tables = []
+    for record_path in sorted(folder.glob("seed_*/fold_*/fold.json")):
+        record = json.loads(record_path.read_text(encoding="utf-8"))
+        if record["fingerprint"] == mark:
+            table = read_predictions(record_path.parent / "predictions.csv")
+            tables.append(table.assign(seed=record["seed"], fold=record["fold"]))
+    if not tables:
+        raise InputError(f"{folder}: no seed_*/fold_*/predictions.csv of this run; run relgan evaluate again")
+    predictions = pd.concat(tables, ignore_index=True)
+    name = predictions.path.str.replace("\\", "/").str.rsplit("/faces/", n=1).str[-1]
+    face = name + "|" + predictions.subject.fillna("").astype(str) + "|" + predictions.expression
+    return Run(str(folder), results, predictions.assign(face=face))
+
+
+def compare(runs: Sequence[Run]) -> dict[str, Any]:
+    """Each run's methods, and tests: the two methods of each run, and each method of every two runs.
+
+    Returns:
+        ``methods``: a row per run and method with accuracy, interval, macro F1 and identity leakage.
+        ``tests``: a row per comparison; ``difference`` is the first's accuracy less the second's on the
+        faces both predicted, with the interval of a bootstrap over people; McNemar's test is on the first
+        seed of each.
+    """
+    arms = [(run, method) for run in runs for method in METHODS]
+    tests = [_test((run, "relgan"), (run, "baseline")) for run in runs]
+    tests += [
+        _test((first, method), (second, method))
+        for first, second in combinations(runs, 2)
+        for method in reversed(METHODS)
+    ]
+    return {"methods": [_scores(run, method) for run, method in arms], "tests": tests}
+
+
+def _scores(run: Run, method: str) -> dict[str, Any]:
+    scores = run.results["methods"][method]
+    code = "expression_code" if method == "relgan" else "baseline_features"
+    probes = run.results["disentanglement"].get("probes", {}).get(code, {})
+    return {
+        "run": run.name,
+        "dataset": run.results["dataset"],
+        "preset": run.results["preset"],
+        "method": method,
+        "accuracy": scores["accuracy"],
+        "interval": scores.get("interval"),
+        "macro_f1": scores["macro_f1"],
+        "identity": probes.get("identity", {}).get("linear"),
+    }
+
+
+def _test(first: tuple[Run, str], second: tuple[Run, str]) -> dict[str, Any]:
+    """Two methods on the faces that both predicted."""
+    sides = {"first": [first[0].name, first[1]], "second": [second[0].name, second[1]]}
+    right = [_right(run, method) for run, method in (first, second)]
+    both = right[0].join(right[1], how="inner", lsuffix="_first", rsuffix="_second")
+    if both.empty:
+        return {**sides, "faces": 0, "people": 0, "mcnemar": None, "difference": None, "interval": None}
+    people = both.subject_first.fillna(pd.Series(both.index, both.index)).astype(str).to_numpy(dtype=str)
+    found = people_difference(both.mean_first.to_numpy(), both.mean_second.to_numpy(), people)
+    once = mcnemar(both.once_first.to_numpy(dtype=bool), both.once_second.to_numpy(dtype=bool))
+    return {
+        **sides,
+        "faces": len(both),
+        "people": found.people,
+        "mcnemar": asdict(once),
+        "difference": found.accuracy,
+        "interval": as_list(found.interval),
+    }
+
+
+def _right(run: Run, method: str) -> pd.DataFrame:
+    """Per face: the person, the share of seeds that were right, and whether the first seed was."""
+    rows = run.predictions[run.predictions.method == method]
+    right = (rows.expression == rows.predicted).astype(float)
+    table = rows.assign(right=right).sort_values(["face", "seed"], kind="stable").groupby("face")
+    return pd.DataFrame(
+        {"subject": table.subject.first(), "mean": table.right.mean(), "once": table.right.first() == 1}
+    )
+
+
+def print_comparison(found: dict[str, Any], console: Console | None = None) -> None:
+    """Two tables for the terminal."""
+    console = console or Console()
+    table = Table(title="Runs", title_justify="left")
+    for heading in ("run", "data", "preset", "method"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("accuracy", "95 % over people", "macro F1", "person read", "chance"):
+        table.add_column(heading, justify="right")
+    for row in found["methods"]:
+        person = row["identity"] or {}
+        table.add_row(
+            row["run"],
+            row["dataset"],
+            row["preset"],
+            METHOD_NAMES[row["method"]],
+            percent(row["accuracy"]),
+            _interval(row["interval"]),
+            percent(row["macro_f1"]),
+            percent(person.get("accuracy")),
+            percent(person.get("chance")),
+        )
+    console.print(table)
+    table = Table(title="Is one better?", title_justify="left")
+    for heading in ("first", "second"):
+        table.add_column(heading, overflow="fold")
+    for heading in (
+        "faces, people",
+        "difference",
+        "95 % over people",
+        "only first / second right",
+        "McNemar",
+    ):
+        table.add_column(heading, justify="right")
+    for row in found["tests"]:
+        names = [f"{METHOD_NAMES[method]}, {run}" for run, method in (row["first"], row["second"])]
+        if not row["faces"]:
+            table.add_row(*names, "none in common", "–", "–", "–", "–")
+            continue
+        test = row["mcnemar"]
+        table.add_row(
+            *names,
+            f"{row['faces']}, {row['people']}",
+            f"{100 * row['difference']:+.1f}",
+            _interval(row["interval"], "+.1f"),
+            f"{test['first_only']} / {test['second_only']}",
+            f"p = {test['p']:.2g}",
+        )
+    console.print(table)
+    console.print(
+        "An interval over people that holds 0 says: not shown to differ. McNemar's test takes a person's "
+        "faces for independent, which they are not, so its p is too small; with many comparisons some p is "
+        "small by luck."
+    )
+
+
+def _interval(interval: Sequence[float] | None, form: str = ".1f") -> str:
+    return (
+        "–" if interval is None else " to ".join(format(100 * float(np.round(v, 6)), form) for v in interval)
+    )

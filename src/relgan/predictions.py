@@ -1,0 +1,51 @@
+"""``predictions.csv`` of a fold: a row per test face and method."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from relgan.data.face import Face
+
+METHODS = ("baseline", "relgan")
+METHOD_NAMES = {"baseline": "CNN baseline", "relgan": "REL-GAN"}
+
+
+def prediction_table(
+    faces: Sequence[Face], classes: Sequence[str], probabilities: Mapping[str, NDArray[np.floating]]
+) -> pd.DataFrame:
+    """Path, subject, expression, method, predicted, and a column of probabilities per expression.
+
+    Args:
+        faces: N test faces.
+        classes: the C expressions in order.
+        probabilities: per method (N, C).
+    """
+    rows = []
+    for method, table in probabilities.items():
+        for face, p in zip(faces, table, strict=True):
+            rows.append(
+                {
+                    "path": face.path,
+                    "subject": face.subject,
+                    "expression": face.expression,
+                    "method": method,
+                    "predicted": classes[int(np.argmax(p))],
+                    **{name: float(value) for name, value in zip(classes, p, strict=True)},
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def read_predictions(path: Path) -> pd.DataFrame:
+    """The table from disk; a subject called 007 or NA (JAFFE has one) stays what it is."""
+    text = dict.fromkeys(("path", "subject", "expression", "method", "predicted"), str)
+    table = pd.read_csv(path, dtype=text, keep_default_na=False)
+    return table.assign(subject=table.subject.replace("", None))
+
+
+def people_of(table: pd.DataFrame) -> NDArray[np.str_]:
+    """The person of each row; where people are unknown every picture stands for itself."""
+    return np.asarray(table.subject.fillna(table.path).astype(str), dtype=str)
