@@ -11,6 +11,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from relgan.data.augment import CENTRE, views
 from relgan.data.face import read_bytes
 from relgan.faces.image import decode
 from relgan.models import Classifier, Generator, initialise
@@ -25,8 +26,21 @@ def random_weights(folder: Path, size: int = 32, classifier: bool = True) -> Pat
     """Networks that have learnt nothing, saved as weights."""
     generator = Generator(size, width=0.125)
     initialise(generator, torch.Generator().manual_seed(0))
-    torch.manual_seed(0)
     made = Classifier(len(CLASSES)) if classifier else None
+    for module in (generator, made):
+        for layer in module.modules() if module else ():
+            if isinstance(layer, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+                layer.momentum = None  # of the one batch below: else all codes would be alike
+            elif isinstance(layer, torch.nn.Linear):
+                rows = torch.Generator().manual_seed(layer.in_features)
+                torch.nn.init.normal_(layer.weight, 0, layer.in_features**-0.5, generator=rows)
+    faces = torch.from_numpy(np.stack([synthetic_face(person) for person in range(8)]))
+    with torch.no_grad():
+        pictures = views(faces, torch.full((8,), CENTRE[0]), size)
+        codes = generator.train()(pictures, pictures.flip(0)).expression_code
+        if made is not None:
+            made.train()(codes)
+            made.eval()
     save_weights(folder, generator.eval(), CLASSES, {"dataset": "none"}, classifier=made)
     return folder
 

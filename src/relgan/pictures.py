@@ -46,6 +46,8 @@ def find_files(paths: Iterable[str | os.PathLike[str]]) -> tuple[list[str], list
     passed = 0
     for path in (os.fspath(path) for path in paths):
         try:
+            if "\0" in path:
+                raise InputError(f"{path!r}: holds a zero byte and can be no path")
             if os.path.isdir(path) or is_archive(Path(path)):
                 below = list(walk(Path(path)))
                 known = [file for file in below if _known(file)]
@@ -62,9 +64,9 @@ def find_files(paths: Iterable[str | os.PathLike[str]]) -> tuple[list[str], list
                 if not known:
                     missing = "matches no file" if glob.has_magic(path) else "no such file or folder"
                     wrong.append(f"{path}: {missing}")
-        except (InputError, ValueError) as error:  # a damaged archive; a name with a zero byte
+        except InputError as error:
             known = []
-            wrong.append(str(error) if isinstance(error, InputError) else f"{path!r}: not a path ({error})")
+            wrong.append(str(error))
         found.update(dict.fromkeys(known))
     return list(found), wrong, passed
 
@@ -79,6 +81,8 @@ def read_picture(path: str) -> tuple[Picture, float]:
     Raises:
         InputError: the file is missing, empty, no picture, damaged or too large.
     """
+    if not os.path.exists(path) and ".zip/" not in path.lower() and "#" not in path:
+        raise InputError(f"{path}: no such file")
     try:
         data = Path(path).read_bytes() if os.path.isfile(path) else read_bytes(path)
     except OSError as error:

@@ -68,7 +68,7 @@ def predict_files(
         InputError: nothing can be read, or an output cannot be written.
     """
     classes = [str(name) for name in recognizer.classes_]
-    work = _Work(paths, "predict", cropped, every, fps, min_face, warn)
+    work = _Work(paths, "predict", recognizer, cropped, every, fps, min_face, warn)
     names = _copies(work.files, annotate) if annotate is not None else {}
     empty = recognizer.describe([])
     with ExitStack() as stack:
@@ -79,7 +79,7 @@ def predict_files(
         bar = stack.enter_context(progress_bar(progress))
         video: _VideoOutput | None = None
         stack.callback(lambda: video.close() if video is not None else None)
-        for shots in work.shots(recognizer, bar):
+        for shots in work.shots(bar):
             table = recognizer.describe(shots)
             if writer is not None:
                 writer.write(table)
@@ -138,11 +138,11 @@ def embed_files(
     progress: bool = True,
 ) -> Outcome:
     """Write the expression code of every face in pictures and videos; see :func:`predict_files`."""
-    work = _Work(paths, "embed", cropped, every, fps, min_face, warn)
+    work = _Work(paths, "embed", recognizer, cropped, every, fps, min_face, warn)
     empty = recognizer.embed([])
     with closing(table_writer(out, list(empty.columns))) as writer, progress_bar(progress) as bar:
         writer.write(empty)
-        for shots in work.shots(recognizer, bar):
+        for shots in work.shots(bar):
             writer.write(recognizer.embed(shots))
     return work.finished()
 
@@ -154,6 +154,7 @@ class _Work:
         self,
         paths: Sequence[str | os.PathLike[str]],
         verb: Literal["predict", "embed"],
+        recognizer: Recognizer,
         cropped: bool,
         every: int,
         fps: float | None,
@@ -166,42 +167,38 @@ class _Work:
             raise InputError(f"--fps {fps:g}: give frames a second above 0")
         if not paths:
             raise InputError(f"relgan {verb}: give pictures, videos or folders")
-        self.cropped, self.every, self.fps, self.min_face, self.warn = cropped, every, fps, min_face, warn
+        self.cropped, self.every, self.fps, self.warn = cropped, every, fps, warn
         self.outcome = Outcome()
         self.files, wrong, passed = find_files(paths)
         if not self.files:
             raise InputError(wrong[0] + (f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""))
+        self.detector = recognizer.detector
+        if min_face is not None:
+            self.detector = Detector(min_face=min_face, device=self.detector.device)
         for line in wrong:
             self._skip("", line)
         if passed:
             self._note(f"{passed} other files in folders passed over")
 
-    def shots(self, recognizer: Recognizer, bar: Progress) -> Iterator[list[Shot]]:
+    def shots(self, bar: Progress) -> Iterator[list[Shot]]:
         """The shots of all files in order, moving the bar."""
-        detector: Detector | None = None
-        if self.min_face is not None:
-            detector = Detector(min_face=self.min_face, device=recognizer.detector.device)
-        elif not self.cropped or any(map(is_video, self.files)):
-            detector = recognizer.detector
         task = bar.add_task("inputs", total=len(self.files), images=1, note="")
         for of_videos, files in _runs(self.files):
+            before = self.outcome.inputs
             if of_videos:
-                assert detector is not None
                 for path in files:
-                    yield from self._video(path, detector, bar)
-                    self.outcome.inputs += 1
-                    bar.update(task, completed=self.outcome.inputs)
+                    yield from self._video(path, bar)
+                    bar.update(task, advance=1)
             else:
-                before = len(self.outcome.skipped)
-                for shots in picture_shots(files, None if self.cropped else detector, self._skip):
+                skipped = len(self.outcome.skipped)
+                for shots in picture_shots(files, None if self.cropped else self.detector, self._skip):
                     self.outcome.faces += sum(len(shot.faces) for shot in shots)
                     yield shots
-                    skipped = len(self.outcome.skipped) - before
                     self.outcome.inputs += len(shots)
-                    bar.update(task, completed=self.outcome.inputs + skipped)
-                self.outcome.inputs += len(self.outcome.skipped) - before
+                    bar.update(task, completed=self.outcome.inputs + len(self.outcome.skipped) - skipped)
+            self.outcome.inputs = before + len(files)
 
-    def _video(self, path: str, detector: Detector, bar: Progress) -> Iterator[list[Shot]]:
+    def _video(self, path: str, bar: Progress) -> Iterator[list[Shot]]:
         task: Any = None
 
         def opened(expected: int | None) -> None:
@@ -210,7 +207,7 @@ class _Work:
 
         try:
             for shots in video_shots(
-                path, detector, every=self.every, fps=self.fps, note=self._note, opened=opened
+                path, self.detector, every=self.every, fps=self.fps, note=self._note, opened=opened
             ):
                 self.outcome.faces += sum(len(shot.faces) for shot in shots)
                 yield shots

@@ -1,0 +1,263 @@
+"""``relgan predict`` and ``relgan embed`` as a user meets them, with every odd input we could think of."""
+
+import csv as csv_module
+import os
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from relgan.cli import main
+from relgan.predict import predict_files
+from relgan.recognizer import Recognizer
+from relgan.timeline import BINS, TRACKS, Timeline
+
+from .clips import CLASSES, moving, photograph, random_weights, write_clip, write_sound
+from .test_cli import fails
+
+KEYS = ["input", "frame", "time_s", "face", "x", "y", "w", "h", "detection"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return random_weights(tmp_path_factory.mktemp("weights"))
+
+
+def run(*arguments: object) -> None:
+    main([str(argument) for argument in arguments])
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that states a size and holds next to nothing: a decompression bomb."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    body = zlib.compress(bytes(1000))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+
+
+def test_odd_and_hostile_inputs_get_a_line_each_and_the_rest_goes_on(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "fotos übers Jahr"
+    root.mkdir()
+    picture = Image.fromarray(photograph((0, 100, 60)))
+    good = {
+        "plain.jpg": picture,
+        "cmyk.jpg": picture.convert("CMYK"),
+        "alpha.png": picture.convert("RGBA"),
+        "palette.png": picture.quantize(),
+        "deep.png": Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257),
+        "grey.tif": picture.convert("L"),
+        "鏡 with spaces.webp": picture,
+    }
+    for name, image in good.items():
+        image.save(root / name)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture.rotate(90, expand=True).save(root / "turned.jpg", exif=exif)
+    picture.save(root / "moving.gif", save_all=True, append_images=[Image.new("RGB", picture.size)] * 3)
+    found = {*good, "turned.jpg", "moving.gif"}
+    Image.new("RGB", (1, 1)).save(root / "one.png")
+    (root / "zero.jpg").write_bytes(b"")
+    (root / "huge.png").write_bytes(png_header(20_000, 20_000))
+    (root / "bomb.png").write_bytes(png_header(2**31 - 1, 2**31 - 1))
+    (root / "lies.png").write_bytes(png_header(5000, 5000))
+    (root / "text.jpg").write_text("not a picture")
+    (root / "cut.jpg").write_bytes((root / "plain.jpg").read_bytes()[:900])
+    (root / "notes.txt").write_text("passed over")
+    run("predict", root, tmp_path / "absent.png", "--weights", folder, "--csv", tmp_path / "out.csv")
+    told = capsys.readouterr().err.splitlines()
+    table = pd.read_csv(tmp_path / "out.csv")
+    assert {Path(path).name for path in table.input} == found
+    assert len(table) == len(found)
+    lines = [line for line in told if line.startswith("skipped: ")]
+    for name in (
+        "one.png",
+        "zero.jpg",
+        "huge.png",
+        "bomb.png",
+        "lies.png",
+        "text.jpg",
+        "cut.jpg",
+        "absent.png",
+    ):
+        assert sum(name in line for line in lines) == 1, name
+    assert len(lines) == 8
+    assert any("1 other files" in line for line in told)
+    assert f"{len(found)} faces" in told[-1]
+    # Upright, the face of the turned picture lies where that of the others does.
+    by_name = table.set_index(table.input.map(lambda path: Path(path).name))
+    assert by_name.x["turned.jpg"] == pytest.approx(by_name.x["plain.jpg"], abs=6)
+
+
+def test_the_table_has_the_columns_of_the_contract(tmp_path: Path, folder: Path) -> None:
+    Image.fromarray(photograph((0, 10, 60), (1, 190, 60))).save(tmp_path / "two.png")
+    for name in ("out.csv", "out.parquet"):
+        if name.endswith("parquet"):
+            pytest.importorskip("pyarrow")
+        run("predict", tmp_path / "two.png", "--weights", folder, "--csv", tmp_path / name)
+    table = pd.read_csv(tmp_path / "out.csv")
+    assert list(table.columns) == [*KEYS, *CLASSES, "expression"]
+    assert table.face.tolist() == [0, 1]
+    assert table.frame.isna().all()
+    np.testing.assert_allclose(table[CLASSES].sum(1), 1, atol=1e-4)
+    same = pd.read_parquet(tmp_path / "out.parquet")
+    assert list(same.columns) == list(table.columns)
+    np.testing.assert_allclose(same[CLASSES], table[CLASSES], atol=1e-5)
+    assert same.expression.tolist() == table.expression.tolist()
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_codes_come_with_the_same_keys(tmp_path: Path, folder: Path) -> None:
+    Image.fromarray(photograph((0, 10, 60))).save(tmp_path / "one.png")
+    run("embed", tmp_path / "one.png", "--weights", folder, "--out", tmp_path / "codes.csv")
+    table = pd.read_csv(tmp_path / "codes.csv")
+    assert list(table.columns) == [*KEYS, *(f"code_{k:02d}" for k in range(30))]
+    recognizer = Recognizer.load(folder)
+    shots = next(iter(recognizer._shots([("x", str(tmp_path / "one.png"))], False, 1, None, print)))
+    expected = recognizer.transform(shots[0].faces[0].crop)
+    np.testing.assert_allclose(table.iloc[:, len(KEYS) :], expected, atol=1e-5)
+
+
+def test_rows_are_on_the_disk_while_work_goes_on(tmp_path: Path, folder: Path) -> None:
+    for k in range(40):
+        Image.fromarray(photograph((0, 10 + 4 * k, 60))).save(tmp_path / f"{k:02d}.png")
+    seen = []
+
+    def warn(_: str) -> None:  # the broken picture stands after the first batch
+        with (tmp_path / "out.csv").open(encoding="utf-8") as stream:
+            seen.append(sum(1 for _ in csv_module.reader(stream)) - 1)
+
+    (tmp_path / "20.png").write_bytes(b"broken")
+    predict_files(
+        [tmp_path], Recognizer.load(folder), csv=str(tmp_path / "out.csv"), warn=warn, progress=False
+    )
+    assert seen == [16]
+    assert len(pd.read_csv(tmp_path / "out.csv")) == 39
+
+
+def test_videos_have_frames_times_and_tracks_and_a_plot(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("av")
+    (tmp_path / "in").mkdir()
+    write_clip(tmp_path / "in" / "two people.mp4", moving(30, people=2), sound=True)
+    write_sound(tmp_path / "in" / "song.m4a")
+    (tmp_path / "in" / "broken.mp4").write_bytes(b"nothing")
+    Image.fromarray(photograph((0, 10, 60))).save(tmp_path / "in" / "photo.png")
+    common = ("--weights", folder, "--every", 3)
+    run("predict", tmp_path / "in", *common, "--csv", tmp_path / "out.csv", "--annotate", tmp_path / "seen")
+    told = capsys.readouterr().err
+    assert "song.m4a: only sound" in told
+    assert "broken.mp4: not a readable video" in told
+    table = pd.read_csv(tmp_path / "out.csv")
+    video = table[table.input.str.endswith("two people.mp4")]
+    assert video.groupby("face").size().tolist() == [30, 30]
+    np.testing.assert_allclose(video.time_s, video.frame / 25, atol=2e-3)
+    assert video.detection.notna().sum() == 20
+    assert sorted(path.name for path in (tmp_path / "seen").iterdir()) == [
+        "photo.jpg", "two_people.mp4", "two_people.png",
+    ]  # fmt: skip
+    with Image.open(tmp_path / "seen" / "photo.jpg") as copy:
+        assert copy.size == (320, 240)
+        changed = np.abs(np.asarray(copy).astype(int) - photograph((0, 10, 60))).max(2) > 60
+        assert changed.sum() > 500
+    run("predict", tmp_path / "in" / "two people.mp4", *common, "--fps", 5)
+    assert "face 1  0.0 to 1.0 s, 6 frames" in capsys.readouterr().out
+
+
+def test_faces_are_printed_where_no_table_is_asked_for(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(photograph((0, 10, 60))).save(tmp_path / "one.png")
+    run("predict", tmp_path / "one.png", "--weights", folder)
+    out = capsys.readouterr().out.splitlines()
+    assert len(out) == 1
+    assert out[0].startswith(f"{tmp_path / 'one.png'}  face 0  ")
+    run("predict", tmp_path / "one.png", "--weights", folder, "--csv", "-")
+    assert capsys.readouterr().out.splitlines()[0] == ",".join([*KEYS, *CLASSES, "expression"])
+
+
+def test_bad_input_is_one_line_and_leaves_nothing(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(photograph((0, 10, 60))).save(tmp_path / "one.png")
+    (tmp_path / "bad.png").write_bytes(b"x")
+    one, csv = tmp_path / "one.png", tmp_path / "out.csv"
+    use = ("--weights", folder)
+    assert "no such file" in fails(capsys, "predict", tmp_path / "no.png", *use, "--csv", csv)
+    assert "give pictures" in fails(capsys, "predict", *use, "--csv", csv)
+    assert "card.json" in fails(capsys, "predict", one, "--weights", tmp_path, "--csv", csv)
+    assert "--every 0" in fails(capsys, "predict", one, *use, "--every", 0, "--csv", csv)
+    assert "--fps 0" in fails(capsys, "predict", one, *use, "--fps", 0, "--csv", csv)
+    assert "min_face" in fails(capsys, "predict", one, *use, "--min-face", 1, "--csv", csv)
+    assert ".csv or .parquet" in fails(capsys, "predict", one, *use, "--csv", tmp_path / "out.xlsx")
+    assert "cannot be written" in fails(capsys, "predict", one, *use, "--csv", tmp_path / "no" / "out.csv")
+    assert "choose another folder" in fails(capsys, "predict", one, *use, "--annotate", tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.png", "one.png"]
+    assert "bad.png" in fails(capsys, "predict", tmp_path / "bad.png", *use, "--csv", csv)
+
+
+def test_a_picture_without_a_face_is_no_error(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (200, 200), "gray").save(tmp_path / "grey.png")
+    run("predict", tmp_path / "grey.png", "--weights", folder, "--csv", tmp_path / "out.csv")
+    assert "grey.png: no face found of at least 20 pixels" in capsys.readouterr().err
+    assert len(pd.read_csv(tmp_path / "out.csv")) == 0
+    run("predict", tmp_path / "grey.png", "--weights", folder, "--csv", tmp_path / "out.csv", "--cropped")
+    assert len(pd.read_csv(tmp_path / "out.csv")) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names of bytes are a matter of POSIX")
+def test_names_that_are_not_utf8_come_through(tmp_path: Path, folder: Path) -> None:
+    name = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    Image.fromarray(photograph((0, 10, 60))).save(tmp_path / "plain.png")
+    try:
+        os.rename(tmp_path / "plain.png", name)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    out = tmp_path.parent / f"{tmp_path.name}.csv"
+    run("predict", tmp_path, "--weights", folder, "--csv", out)
+    assert name in out.read_bytes()
+    pytest.importorskip("pyarrow")
+    run("predict", tmp_path, "--weights", folder, "--csv", out.with_suffix(".parquet"))
+    run("predict", tmp_path, "--weights", folder)
+
+
+def test_a_closed_pipe_ends_quietly(tmp_path: Path, folder: Path) -> None:
+    for k in range(20):
+        Image.fromarray(photograph((0, 10, 60))).save(tmp_path / f"{k}.png")
+    code = "from relgan.cli import main; import sys; main(sys.argv[1:])"
+    command = [sys.executable, "-c", code, "predict", str(tmp_path), "--weights", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        told = process.stderr.read().decode()
+        assert process.wait(120) == 141
+    assert "Traceback" not in told
+
+
+def test_a_timeline_is_bounded_and_keeps_the_means() -> None:
+    line = Timeline(["anger", "fear"])
+    for k in range(40_000):
+        line.add(k / 10, 0, np.array([0.25, 0.75]))
+        if k % 100 == 0:
+            line.add(k / 10, 1 + k, np.array([1.0, 0.0]))
+    assert len(line.tracks) == TRACKS
+    assert line.tracks[0].sums.shape == (BINS, 2)
+    assert line.tracks[0].counts.sum() == 40_000
+    assert line.tracks[0].sums.sum(0) == pytest.approx([10_000, 30_000])
+    assert line.width * BINS > 4000
+    assert line.forgotten == 401 - TRACKS
+    assert line.lines()[0] == "face 0  0.0 to 3999.9 s, 40000 frames  fear 100 %"

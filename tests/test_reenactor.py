@@ -1,0 +1,108 @@
+"""Reenactment for use: pictures, videos, and the face put back where it was."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from relgan.cli import main
+from relgan.data.augment import CENTRE, views
+from relgan.errors import InputError
+from relgan.reenactor import Reenactor, paste_face, reenact_files
+from relgan.shots import whole
+
+from .clips import moving, photograph, random_weights, synthetic_face, write_clip
+from .test_cli import fails
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return random_weights(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(scope="module")
+def reenactor(folder: Path) -> Reenactor:
+    return Reenactor.load(folder)
+
+
+def test_the_output_is_the_generators(reenactor: Reenactor) -> None:
+    source, target = synthetic_face(0), synthetic_face(1)
+    crops = torch.from_numpy(np.stack([source, target]))
+    pictures = views(crops, torch.full((2,), CENTRE[0]), 32)
+    with torch.no_grad():
+        expected = reenactor.weights.generator(pictures[:1], pictures[1:]).picture[0]
+    found = torch.from_numpy(np.array(reenactor(source, target, cropped=True)))
+    assert found.shape == (32, 32, 3)
+    assert (found.permute(2, 0, 1).float() / 127.5 - 1 - expected).abs().max() < 0.005
+    again = pickle.loads(pickle.dumps(reenactor))(source, target, cropped=True)
+    assert np.array_equal(np.array(again), found.numpy())
+
+
+def test_pictures_are_searched_for_the_main_face(reenactor: Reenactor) -> None:
+    target = photograph((1, 104, 60), (0, 4, 4))
+    face = reenactor(photograph((0, 20, 30)), target)
+    assert face.size == (32, 32)
+    with pytest.raises(InputError, match="no face found"):
+        reenactor(np.zeros((90, 90, 3), np.uint8), target)
+
+
+def test_a_face_is_pasted_where_it_came_from() -> None:
+    """The target's own view, put back, must give the target again."""
+    picture = photograph((0, 101, 47))
+    sighting = whole(picture[47:159, 101:213])
+    inner = picture[47 + 8 : 159 - 8, 101 + 8 : 213 - 8]
+    pasted = paste_face(np.ascontiguousarray(inner), picture[47:159, 101:213].copy(), sighting)
+    assert np.abs(pasted.astype(int) - picture[47:159, 101:213]).max() <= 3
+
+
+def test_pasting_changes_the_face_and_nothing_else(reenactor: Reenactor) -> None:
+    target = photograph((1, 104, 60))
+    pasted = np.array(reenactor(photograph((0, 20, 30)), target, paste=True))
+    assert pasted.shape == target.shape
+    changed = (pasted != target).any(2)
+    assert changed[100:130, 140:180].mean() > 0.9
+    rows, columns = np.nonzero(changed)
+    assert rows.min() >= 60
+    assert rows.max() < 172
+    assert columns.min() >= 104
+    assert columns.max() < 216
+
+
+def test_a_driving_video_gives_a_video_with_its_times(reenactor: Reenactor, tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    times = [k / 25 if k < 10 else 1 + k / 10 for k in range(20)]
+    clip = write_clip(tmp_path / "drive.mp4", moving(20), times=lambda k: times[k])
+    Image.fromarray(photograph((1, 104, 60))).save(tmp_path / "target.png")
+    for paste, size in ((False, (32, 32)), (True, (320, 240))):
+        out = tmp_path / f"out{paste}.mp4"
+        written = reenact_files(str(clip), str(tmp_path / "target.png"), out, reenactor, paste=paste, every=3)
+        assert written >= 18
+        with av.open(str(out)) as container:
+            frames = list(container.decode(video=0))
+        assert (frames[0].width, frames[0].height) == size
+        assert frames[-1].time == pytest.approx(times[-1], abs=1e-3)
+
+
+def test_reenact_on_the_command_line(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, person in (("a", 0), ("b", 1)):
+        Image.fromarray(photograph((person, 60, 60))).save(tmp_path / f"{name}.png")
+    a, b = tmp_path / "a.png", tmp_path / "b.png"
+    common = ["--weights", folder, "--source", a, "--target", b]
+    main(["reenact", *map(str, common), "--out", str(tmp_path / "c.png"), "--paste"])
+    with Image.open(tmp_path / "c.png") as picture:
+        assert picture.size == (320, 240)
+    assert "c.png" in capsys.readouterr().out
+    before = sorted(tmp_path.iterdir())
+    assert "take .png or .jpg" in fails(capsys, "reenact", *common, "--out", tmp_path / "c.xyz")
+    assert "is one of the inputs" in fails(capsys, "reenact", *common, "--out", b)
+    assert "cannot be written" in fails(capsys, "reenact", *common, "--out", tmp_path / "no" / "c.png")
+    Image.new("RGB", (99, 99)).save(tmp_path / "grey.png")
+    common[-1] = tmp_path / "grey.png"
+    line = fails(capsys, "reenact", *common, "--out", tmp_path / "d.png")
+    assert "grey.png: no face found" in line
+    assert sorted(tmp_path.iterdir()) == [*before, tmp_path / "grey.png"]
