@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 import relgan
+from relgan.cli_measure import Compare, Probe, compare, probe
 from relgan.cli_use import Embed, Predict, Reenact, embed, predict, reenact
 from relgan.errors import InputError
 
@@ -75,6 +76,8 @@ class Evaluate:
     """Processes that prepare faces; one a core where not given."""
     device: Device = "auto"
     """Where to train."""
+    faces: bool = True
+    """Show pictures of people in report.html; --no-faces where the data set's terms forbid it."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +166,8 @@ Verb = (
     | Annotated[Predict, tyro.conf.subcommand("predict")]
     | Annotated[Embed, tyro.conf.subcommand("embed")]
     | Annotated[Reenact, tyro.conf.subcommand("reenact")]
+    | Annotated[Probe, tyro.conf.subcommand("probe")]
+    | Annotated[Compare, tyro.conf.subcommand("compare")]
     | Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[Synthesize, tyro.conf.subcommand("synthesize")]
 )
@@ -196,6 +201,10 @@ def main(arguments: list[str] | None = None) -> None:
             embed(verb)
         elif isinstance(verb, Reenact):
             reenact(verb)
+        elif isinstance(verb, Probe):
+            probe(verb)
+        elif isinstance(verb, Compare):
+            compare(verb)
         elif isinstance(verb, Demo):
             demo(verb, shlex.join(["relgan", *arguments]))
         elif isinstance(verb, Synthesize):
@@ -266,6 +275,7 @@ def evaluate(verb: Evaluate, command: str) -> None:
         verb.subject_pattern,
         verb.workers,
         verb.start,
+        verb.faces,
     )
 
 
@@ -341,6 +351,7 @@ def run_protocol(
     subject_pattern: str | None = None,
     workers: int | None = None,
     start: str | None = None,
+    faces: bool = True,
 ) -> None:
     """Prepare, evaluate, print the table and where the report is."""
     from relgan.config import preset
@@ -358,7 +369,10 @@ def run_protocol(
     if weights is not None:
         study.notes.append(f"both methods began from the weights {start}")
     fabric = make_fabric(config.precision, device)
-    print_results(run(study, config, out=out, fabric=fabric, seeds=seeds, folds=folds, start=weights))
+    results = run(
+        study, config, out=out, fabric=fabric, seeds=seeds, folds=folds, start=weights, show_faces=faces
+    )
+    print_results(results)
     print(f"{out / 'results.json'}\n{out / 'report.html'}")
 
 

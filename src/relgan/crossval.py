@@ -57,6 +57,7 @@ def evaluate(
     seeds: Sequence[int] = (0,),
     folds: Sequence[int] | None = None,
     start: Weights | None = None,
+    show_faces: bool = True,
     progress: bool = True,
     console: Console | None = None,
 ) -> dict[str, Any]:
@@ -71,6 +72,7 @@ def evaluate(
         folds: indices of the folds to run; all where None.
         start: weights to begin every fold with, trained on other people's faces; the baseline begins with
             theirs where they hold one.
+        show_faces: whether the report may show pictures of people.
         progress: show bars.
         console: where the line per fold goes.
 
@@ -97,6 +99,11 @@ def evaluate(
     mark = fingerprint(study, config, start)
     _claim(out, study, config, mark)
 
+    def sum_up() -> dict[str, Any]:
+        return summarise(
+            study, config, out, seeds, list(chosen), device_name(fabric), mark, show_faces=show_faces
+        )
+
     with progress_bar(progress) as bar:
         jobs = [(seed, fold) for seed in dict.fromkeys(seeds) for fold in chosen.values()]
         task = bar.add_task("folds", total=len(jobs), images=0, note="")
@@ -105,13 +112,13 @@ def evaluate(
             record = finished(folder, mark)
             if record is None:
                 record = run_fold(study, fold, config, seed, folder, fabric, start, bar, mark)
-                summarise(study, config, out, seeds, list(chosen), device_name(fabric), mark)
+                sum_up()
             scores = ", ".join(f"{name} {record['methods'][name]['accuracy']:.3f}" for name in METHODS)
             console.print(
                 f"seed {seed} fold {fold.index}: {scores} ({record['seconds']:.0f} s)", highlight=False
             )
             bar.advance(task)
-    return summarise(study, config, out, seeds, list(chosen), device_name(fabric), mark)
+    return sum_up()
 
 
 def _claim(out: Path, study: Study, config: Config, mark: str) -> None:

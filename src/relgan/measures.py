@@ -165,7 +165,7 @@ def pool_reenactment(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
     def group(name: str, weight: str = "pairs") -> dict[str, float | None]:
         run = [fold for fold in measured if fold[name] is not None]
-        keys = list(run[0][name]) if run else []
+        keys = [key for key in run[0][name] if key != "pairs"] if run else []
         return {key: weighted_mean((fold[name][key], fold[weight]) for fold in run) for key in keys}
 
     return {

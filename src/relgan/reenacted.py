@@ -8,6 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from relgan.data.augment import CENTRE
@@ -117,7 +118,10 @@ def measure_reenactment(
     }
     expression_read = {name: float((answer == wanted).float().mean()) for name, answer in answers.items()}
     some = torch.as_tensor(made.has_truth)
-    crowd, crowd_of_test = _features(baseline, made.picture), _features(baseline, real[:targets])
+    # Features in units of their own deviation over real pictures: a classifier's have no fixed scale.
+    scale = StandardScaler().fit(_features(baseline, real))
+    crowd = scale.transform(_features(baseline, made.picture))
+    crowd_of_test = scale.transform(_features(baseline, real[:targets]))
     order = np.random.default_rng(seed).permutation(targets)
     halves = crowd_of_test[order[: targets // 2]], crowd_of_test[order[targets // 2 :]]
     return {

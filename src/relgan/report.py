@@ -17,7 +17,7 @@ from relgan.training import write_text
 NAMES = {"baseline": "CNN baseline", "relgan": "REL-GAN"}
 
 
-def write_report(out: Path) -> Path:
+def write_report(out: Path, show_faces: bool = True) -> Path:
     """Write ``report.html`` of the run in ``out`` from its ``results.json`` and its folds' pictures; returns
     its path."""
     results = json.loads((out / "results.json").read_text(encoding="utf-8"))
@@ -32,6 +32,7 @@ def write_report(out: Path) -> Path:
         {"title": f"seed {fold['seed']}, fold {fold['fold']}", "picture": _embed(path)}
         for fold in folds
         if (path := out / f"seed_{fold['seed']}" / f"fold_{fold['fold']}" / "samples.png").exists()
+        and show_faces
     ]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("relgan", "templates"),

@@ -39,8 +39,10 @@ def summarise(
     folds: Sequence[int],
     device: str,
     mark: str,
+    show_faces: bool = True,
 ) -> dict[str, Any]:
-    """Pool the finished folds into ``results.json`` and ``report.html``; returns the former."""
+    """Pool the finished folds into ``results.json`` and ``report.html``, with pictures of people or without;
+    returns the former."""
     records, tables = [], []
     for seed in seeds:
         for index in folds:
@@ -75,7 +77,7 @@ def summarise(
         "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
     }
     write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", out / "results.json")
-    write_report(out)
+    write_report(out, show_faces)
     return results
 
 

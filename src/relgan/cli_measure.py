@@ -1,0 +1,75 @@
+"""The verbs that measure: probe and compare. Nothing heavy is imported before one runs."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from relgan.errors import InputError
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How much of the person, and of the expression, any embedding in a table gives away."""
+
+    codes_file: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CODES")]
+    """.csv or .parquet, a row per face: `relgan embed`'s, py-feat's, a face recogniser's."""
+    subject: str
+    """Column that names the person; people the embedding was not trained on."""
+    expression: str
+    """Column that names the expression."""
+    take: str | None = None
+    """Column that names the performance or video; rows of one are never compared."""
+    codes: str | None = None
+    """Regular expression for the code's columns; code_00, code_01, ... or all numbers where not given."""
+    out: Path | None = None
+    """JSON file for the findings."""
+    seed: int = 0
+    """Of the drawings."""
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Runs of `relgan evaluate` side by side: McNemar's test, and a bootstrap over people."""
+
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
+    """Folders of runs; of one run its two methods are compared."""
+    out: Path | None = None
+    """JSON file for the findings."""
+
+
+def probe(verb: Probe) -> None:
+    from relgan.probe_file import print_probe, read_embedding
+    from relgan.probe_file import probe as run
+
+    embedding = read_embedding(verb.codes_file, verb.subject, verb.expression, verb.take, verb.codes)
+    found = {"file": str(verb.codes_file), **run(embedding, verb.seed)}
+    if verb.out:
+        _write(found, verb.out)
+    print_probe(found)
+
+
+def compare(verb: Compare) -> None:
+    from relgan.compare import compare as run
+    from relgan.compare import load_run, print_comparison
+
+    if not verb.runs:
+        raise InputError("relgan compare: give the folder of a run, or of several")
+    found = run([load_run(folder) for folder in dict.fromkeys(verb.runs)])
+    if verb.out:
+        _write(found, verb.out)
+    print_comparison(found)
+
+
+def _write(found: dict[str, Any], path: Path) -> None:
+    beside = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        raise InputError(
+            f"--out {path}: cannot be written ({error.strerror or error}); choose another file"
+        ) from error
