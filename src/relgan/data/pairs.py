@@ -42,9 +42,10 @@ class PairSampler:
       where takes are known, of people who give the same take, if there are any;
     - the truth is a picture of that person and sitting showing e: the one of the same frame where sequences
       align, and another one than the target wherever there is one.
-    - Where people are unknown, every second source is its own target, whose truth is the picture itself, and
-    the
-      others get any picture as their target and no truth: the pixel loss is masked there, never faked.
+    - Where people are unknown, every second source is its own target, whose truth is the picture itself. The
+      others get any picture as their target and no truth: the pixel loss is masked there, never faked. Where
+      some people are known (real faces beside synthetic ones), every second of these others gets a known
+      person who shows its expression as its target, and so a truth.
 
     Raises:
         InputError: no face has an expression.
@@ -66,6 +67,7 @@ class PairSampler:
                 self._shown[face.subject, face.sitting, performance].append(i)
                 showing[performance].add((face.subject, face.sitting))
         # Per performance the pictures of all who show it, person by person, so that one can be cut out.
+        self._strangers = [i for i, face in enumerate(faces) if face.subject is None]
         self._candidates: dict[Performance, list[int]] = {}
         self._span: dict[tuple[Performance, str], tuple[int, int]] = {}
         for performance, sittings in showing.items():
@@ -81,17 +83,19 @@ class PairSampler:
         order = [self.sources[i] for i in torch.randperm(len(self.sources), generator=generator).tolist()]
         chance = torch.rand(len(order), 2, generator=generator, dtype=torch.float64)
         rows = [
-            self._pair(face, float(chance[row, 0]), float(chance[row, 1]), row % 2 == 0)
+            self._pair(face, float(chance[row, 0]), float(chance[row, 1]), row % 4)
             for row, face in enumerate(order)
         ]
         source, target, truth = torch.tensor(rows, dtype=torch.int64).T.contiguous()
         return Pairs(source, target, truth)
 
-    def _pair(self, source: int, first: float, second: float, own: bool) -> tuple[int, int, int]:
+    def _pair(self, source: int, first: float, second: float, turn: int) -> tuple[int, int, int]:
         face = self.faces[source]
         wanted = _performances(face)
-        if face.subject is None and own:
+        if face.subject is None and turn % 2 == 0:
             return source, source, source
+        if face.subject is None and turn == 3:
+            return source, self._strangers[int(first * len(self._strangers))], NO_TRUTH
         for performance in wanted:
             candidates = self._candidates.get(performance, [])
             start, end = self._span.get((performance, face.subject or ""), (0, 0))
@@ -101,7 +105,7 @@ class PairSampler:
                 target = candidates[position if position < start else position + end - start]
                 return source, target, self._truth(face, target, performance, second)
         if face.subject is None:
-            return source, int(first * len(self.faces)), NO_TRUTH
+            return source, self._strangers[int(first * len(self._strangers))], NO_TRUTH
         candidates = self._candidates[wanted[-1]]
         target = candidates[int(first * len(candidates))]
         return source, target, self._truth(face, target, wanted[-1], second)

@@ -97,7 +97,7 @@ def _paint_skin(canvas: _Canvas, person: Person, chart: Chart, lips: Tensor) -> 
     pigment = pigment + 0.13 * under_eye * skin.under_eye + 0.05 * lids + 0.08 * socket
     # Lips: thin skin, so less pigment and more blood.
     blood = blood + lips * person.makeup.lip_redness / (1 + 0.35 * skin.melanin)
-    pigment = pigment * (1 - 0.25 * lips * float(skin.melanin < 0.8)) + 0.05 * lips
+    pigment = pigment * (1 - 0.25 * lips * float(skin.melanin < 0.8)) + person.makeup.lip_pigment * lips
     seam = smooth_step(0.02, 0.3, chart.masks["mouth"])
     absorbed = pigment[..., None] * _row(MELANIN_ABSORBS, pigment) + blood[..., None] * _row(
         HAEMOGLOBIN_ABSORBS, pigment

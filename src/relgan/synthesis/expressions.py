@@ -47,7 +47,7 @@ UNIT_SHAPES: dict[int, tuple[tuple[str, float], ...]] = {
     23: (("mouthPress{S}", 0.6), ("mouthRollLower", 0.5), ("mouthRollUpper", 0.35), ("mouthPucker", 0.12)),
     25: (("mouthLowerDown{S}", 0.55), ("mouthUpperUp{S}", 0.45), ("jawOpen", 0.05)),
     26: (("jawOpen", 0.42),),
-    27: (("jawOpen", 0.95), ("mouthFunnel", 0.12)),
+    27: (("jawOpen", 0.95), ("mouthFunnel", 0.3)),
     30: (("mouth{S}", 0.8),),
     38: (("mh:nose-{s}-dilatation", 1.0),),
     43: (("eyeBlink{S}", 1.0),),
@@ -55,6 +55,11 @@ UNIT_SHAPES: dict[int, tuple[tuple[str, float], ...]] = {
 UNITS: tuple[int, ...] = tuple(sorted(UNIT_SHAPES))
 UNIT_INDEX: dict[int, int] = {unit: index for index, unit in enumerate(UNITS)}
 LEFT, RIGHT = 0, 1
+# How far units are on in faces at rest.
+REST_SPREAD = {
+    1: 0.2, 2: 0.22, 4: 0.25, 5: 0.2, 6: 0.15, 7: 0.25, 9: 0.06, 10: 0.1, 12: 0.22, 14: 0.22, 15: 0.28,
+    17: 0.2, 20: 0.12, 23: 0.22, 38: 0.3, 43: 0.1,
+}  # fmt: skip
 # No shape is driven beyond this.
 LIMITS = {
     "eyeSquint": 0.95,
@@ -109,13 +114,13 @@ def draw_take(expression: str, rng: np.random.Generator) -> Take:
     variants = VARIANTS[expression]
     shares = np.array([variant.share for variant in variants])
     variant = variants[int(rng.choice(len(variants), p=shares / shares.sum()))]
-    scale = rng.uniform(0.4, 1.15)  # from restrained to full
+    scale = rng.uniform(0.55, 1.2)  # from restrained to full
     asymmetry = 0.06 if rng.random() < 0.8 else 0.16
     side = int(rng.integers(2))
     other_side = rng.uniform(0, 0.12)
     for unit in UNITS:  # what a face at rest does anyway
-        if unit not in (9, 26, 27, 30, 43) and rng.random() < 0.08:
-            apex[UNIT_INDEX[unit]] = 0.12 * rng.random()
+        if unit not in (9, 26, 27, 30, 43) and rng.random() < 0.12:
+            apex[UNIT_INDEX[unit]] = 0.2 * rng.random()
     for unit, (mean, spread, probability) in variant.units.items():
         strength = min(1.3, max(0.0, (mean + spread * rng.normal()) * scale))
         sides = strength * (1 + asymmetry * rng.normal(size=2))
@@ -125,6 +130,26 @@ def draw_take(expression: str, rng: np.random.Generator) -> Take:
             apex[UNIT_INDEX[unit]] = np.maximum(apex[UNIT_INDEX[unit]], sides)
     jitter = rng.uniform(-0.03, 0.03, size=(3, len(UNITS))).astype(np.float32)
     return Take(expression, np.clip(apex, 0, 1.35), 0.04 + jitter[0], 0.44 + jitter[1], 0.62 + jitter[2])
+
+
+def draw_rest(rng: np.random.Generator) -> Array:
+    """The look of a face at rest (A, 2): brows that hang or arch, lids that droop, a mouth that turns down.
+
+    It belongs to the person and stays under whatever they show; a classifier that has not met it takes
+    resting faces for expressions.
+    """
+    rest = np.zeros((len(UNITS), 2), np.float32)
+    for unit, spread in REST_SPREAD.items():
+        if rng.random() < 0.5:
+            strength = min(0.5, spread * abs(rng.normal()))
+            rest[UNIT_INDEX[unit]] = strength * np.exp(0.25 * rng.normal(size=2))
+    return rest
+
+
+def with_rest(units: Array, rest: Array) -> Array:
+    """Units (A, 2) on a face with its own look at rest: what both move together goes as far as one would."""
+    both: Array = units + rest * np.clip(1 - units, 0, 1)
+    return both
 
 
 @lru_cache(maxsize=4)

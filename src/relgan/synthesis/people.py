@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.random import Generator
 
+from relgan.synthesis.expressions import draw_rest
 from relgan.synthesis.grooming import (
     Beard,
     Brows,
@@ -34,7 +35,9 @@ SHAPE_SPREAD = {
     "nose-flaring": 0.12,
     "nose-nostrils-width": 0.12, "nose-hump": 0.25, "nose-trans": 0.0, "nose-trans-up": 0.2,
     "nose-compression": 0.0,
-    "mouth": 0.26, "mouth-trans": 0.0, "mouth-trans-up": 0.2, "mouth-dimples": 0.0, "mouth-angles": 0.0,
+    "mouth-upperlip-volume": 0.45, "mouth-lowerlip-volume": 0.45, "mouth-upperlip-height": 0.4,
+    "mouth-lowerlip-height": 0.4,
+    "mouth": 0.32, "mouth-trans": 0.0, "mouth-trans-up": 0.2, "mouth-dimples": 0.0, "mouth-angles": 0.0,
     "mouth-upperlip-ext": 0.0, "mouth-lowerlip-ext": 0.0, "mouth-lowerlip-middle": 0.0,
     "mouth-upperlip-middle": 0.0, "mouth-laugh-lines": 0.2,
     "eye": 0.30, "eye-scale": 0.22, "eye-height": 0.24, "eye-push2": 0.0, "eye-trans-up": 0.0,
@@ -101,6 +104,7 @@ class Person:
     glasses: Glasses | None
     clothes: Colour
     collar: float
+    rest: Array
 
 
 def draw_person(head: Head, seed: int, number: int) -> Person:
@@ -151,6 +155,7 @@ def draw_person(head: Head, seed: int, number: int) -> Person:
         glasses=draw_glasses(rng) if rng.random() < (0.13 if years < 45 else 0.28) else None,
         clothes=to_colour(rng.random() ** 1.5 * 0.5 + 0.02 + 0.10 * rng.random(3) ** 2),
         collar=float(0.575 + 0.025 * rng.random()),
+        rest=draw_rest(np.random.default_rng([seed, 6, number])),
     )
 
 

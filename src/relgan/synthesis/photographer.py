@@ -12,7 +12,14 @@ from PIL import Image
 
 from relgan.data.manifest import COLUMNS, POINTS
 from relgan.expressions import CANONICAL
-from relgan.synthesis.expressions import Take, draw_take, frame_times, intensity_at, unit_columns
+from relgan.synthesis.expressions import (
+    Take,
+    draw_take,
+    frame_times,
+    intensity_at,
+    unit_columns,
+    with_rest,
+)
 from relgan.synthesis.people import draw_person
 from relgan.synthesis.render import Model, Rendered, Studio
 from relgan.synthesis.sittings import Shot, Sitting, draw_shot, draw_sitting
@@ -77,7 +84,7 @@ class Photographer:
         rejected = 0
         for start in range(0, len(pictures), self.batch):
             some = pictures[start : start + self.batch]
-            units = torch.from_numpy(np.stack([picture.units for picture in some]))
+            units = torch.from_numpy(np.stack([with_rest(picture.units, model.person.rest) for picture in some]))
             rendered, units, again = self._take(model, units, [picture.shot for picture in some])
             rejected += again
             for k, picture in enumerate(some):

@@ -70,8 +70,10 @@ def develop(light: Tensor, shots: Sequence[Shot], exposure: Tensor, supersample:
     linear = linear * warm
     tone = (linear * (1 + linear / 4) / (1 + 0.85 * linear)).clamp(0, 1) ** (1 / 2.2)
     luma = (tone * torch.tensor(LUMA, device=device).view(1, 3, 1, 1)).sum(1, keepdim=True)
-    colour = column("saturation") * (1 - column("grey"))
-    picture = luma + (tone - luma) * colour
+    # A monochrome film is less sensitive to red than the eye, so that lips come out dark, or more.
+    film = torch.tensor([sensor.film for sensor in sensors], device=device).view(-1, 3, 1, 1)
+    picture = luma + (tone - luma) * column("saturation")
+    picture = torch.where(column("grey") > 0.5, (tone * film).sum(1, keepdim=True).expand_as(tone), picture)
     picture = (picture - 0.5) * column("contrast") + 0.5
     grain = torch.stack([_grain(shot.noise_seed, size) for shot in shots]).to(device)
     grain = torch.where(column("grey") > 0.5, grain[:, :1].expand_as(grain), grain)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from relgan.synthesis.expressions import UNIT_INDEX, UNITS, draw_take
+from relgan.synthesis.expressions import UNIT_INDEX, UNITS, draw_take, with_rest
 from relgan.synthesis.people import draw_person
 from relgan.synthesis.render import Model, Studio
 from relgan.synthesis.sittings import Sitting, draw_shot, draw_sitting
@@ -31,7 +31,8 @@ def take_of(expression: str, *seed: int, time: float = 0.5) -> UnitValues:
 def shoot(room: Studio, model: Model, sitting: Sitting, units: Sequence[UnitValues]) -> list[Picture]:
     rng = np.random.default_rng(SEED)
     shots = [draw_shot(sitting, rng) for _ in units]
-    rendered = room.render([model] * len(units), torch.from_numpy(np.stack(list(units))), shots)
+    worn = np.stack([with_rest(values, model.person.rest) for values in units])
+    rendered = room.render([model] * len(units), torch.from_numpy(worn), shots)
     return list(rendered.pictures.cpu().numpy())
 
 

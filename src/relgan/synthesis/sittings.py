@@ -42,13 +42,14 @@ class Background:
 
 @dataclass(frozen=True)
 class Sensor:
-    """Exposure is a factor; blur the radius in pixels of a 112-pixel picture; jpeg a quality or None."""
+    """Exposure is a factor; film how much red, green and blue count where the picture is grey; blur the radius in pixels of a 112-pixel picture; jpeg a quality or None."""
 
     exposure: float
     contrast: float
     warmth: float
     saturation: float
     grey: bool
+    film: tuple[float, float, float]
     blur: float
     noise: float
     jpeg: int | None
@@ -182,12 +183,20 @@ def _draw_background(rng: Generator) -> Background:
 def _draw_sensor(rng: Generator) -> Sensor:
     return Sensor(
         exposure=float(np.clip(1.0 + 0.17 * rng.normal(), 0.6, 1.5)),
-        contrast=float(1.08 + 0.12 * rng.normal()),
+        contrast=float(1.2 * math.exp(0.2 * rng.normal())),
         warmth=float(0.035 * rng.normal()),
         saturation=float(np.clip(1.05 + 0.15 * rng.normal(), 0.6, 1.4)),
-        grey=bool(rng.random() < 0.25),
+        grey=bool(rng.random() < 0.35),
+        film=_draw_film(rng),
         blur=float(0.3 + 1.3 * rng.random() ** 3),
         noise=float(0.003 + 0.016 * rng.random() ** 2),
         jpeg=int(rng.integers(55, 96)) if rng.random() < 0.6 else None,
         vignette=float(0.15 * rng.random()),
     )
+
+
+def _draw_film(rng: Generator) -> tuple[float, float, float]:
+    """Shares of red, green and blue: the eye's on average, up to a film that hardly sees red."""
+    red = float(np.clip(0.25 + 0.15 * rng.normal(), 0.0, 0.6))
+    blue = float(rng.uniform(0.05, 0.3))
+    return red, 1 - red - blue, blue
