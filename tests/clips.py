@@ -99,6 +99,8 @@ def write_clip(
                 stream.height, stream.width = picture.shape[:2]
                 stream.pix_fmt = "yuv420p"
                 stream.time_base = stream.codec_context.time_base = Fraction(1, 12_800)
+                if rotate and not hasattr(stream, "set_display_rotation"):
+                    pytest.skip("this version of av writes no rotation marks")
                 if rotate:
                     stream.set_display_rotation(rotate)
                 voice = container.add_stream("aac", rate=44_100) if sound else None

@@ -12,12 +12,16 @@ from numpy.typing import NDArray
 from relgan.errors import InputError
 from relgan.faces.align import align, resize_crop
 from relgan.faces.detect import Detection, Detector
+from relgan.faces.frontalize import frontalize
 from relgan.pictures import Picture, read_picture
 
 # Pictures detected and recognised together: few enough for memory, many enough for speed.
 TOGETHER = 16
 TOGETHER_BYTES = 64_000_000
 READ_AHEAD = 4
+
+Aligner = Callable[[Picture, NDArray[np.float64]], Picture]
+"""A picture and the five landmarks of a face in it to the aligned face, (112, 112, 3)."""
 
 Skip = Callable[[str, str], None]
 """Called with an input and the line that says why it gives nothing."""
@@ -64,10 +68,20 @@ class Shot:
     faces: list[Sighting] = field(default_factory=list)
 
 
-def sight(number: int, picture: Picture, found: Detection) -> Sighting:
+def aligner_named(name: str) -> Aligner:
+    """The way of aligning that weights were trained with: "similarity", or "frontal" where the pose allows."""
+
+    def to_front(picture: Picture, landmarks: NDArray[np.float64]) -> Picture:
+        front = frontalize(picture, landmarks)
+        return align(picture, landmarks) if front is None else front
+
+    return to_front if name == "frontal" else align
+
+
+def sight(number: int, picture: Picture, found: Detection, aligner: Aligner = align) -> Sighting:
     """A detection with its aligned face."""
     landmarks = np.asarray(found.landmarks, np.float64)
-    return Sighting(number, found.box, found.score, landmarks, align(picture, landmarks))
+    return Sighting(number, found.box, found.score, landmarks, aligner(picture, landmarks))
 
 
 def whole(picture: Picture) -> Sighting:
@@ -81,7 +95,10 @@ def from_left(found: Sequence[Detection]) -> list[Detection]:
 
 
 def shots_of(
-    pictures: Sequence[tuple[str, Picture, float]], detector: Detector | None, skip: Skip
+    pictures: Sequence[tuple[str, Picture, float]],
+    detector: Detector | None,
+    skip: Skip,
+    aligner: Aligner = align,
 ) -> list[Shot]:
     """Shots of named pictures; those without a face are reported and left out.
 
@@ -89,6 +106,7 @@ def shots_of(
         pictures: name, picture and scale of each.
         detector: None where the pictures are faces already.
         skip: hears of the pictures without a face.
+        aligner: cuts out each face.
     """
     if detector is None:
         return [Shot(name, None, None, picture, scale, [whole(picture)]) for name, picture, scale in pictures]
@@ -99,12 +117,14 @@ def shots_of(
             smallest = detector.smallest(picture) * scale
             skip(name, f"{name}: no face found of at least {smallest:.0f} pixels in height")
             continue
-        sightings = [sight(number, picture, face) for number, face in enumerate(from_left(faces))]
+        sightings = [sight(number, picture, face, aligner) for number, face in enumerate(from_left(faces))]
         shots.append(Shot(name, None, None, picture, scale, sightings))
     return shots
 
 
-def picture_shots(paths: Sequence[str], detector: Detector | None, skip: Skip) -> Iterator[list[Shot]]:
+def picture_shots(
+    paths: Sequence[str], detector: Detector | None, skip: Skip, aligner: Aligner = align
+) -> Iterator[list[Shot]]:
     """Picture files as shots, some at a time; files that cannot be read, or show no face, are reported."""
     batch: list[tuple[str, Picture, float]] = []
     for path, read in _read_ahead(paths):
@@ -113,10 +133,10 @@ def picture_shots(paths: Sequence[str], detector: Detector | None, skip: Skip) -
             continue
         batch.append((path, *read))
         if len(batch) >= TOGETHER or sum(picture.nbytes for _, picture, _ in batch) >= TOGETHER_BYTES:
-            yield shots_of(batch, detector, skip)
+            yield shots_of(batch, detector, skip, aligner)
             batch = []
     if batch:
-        yield shots_of(batch, detector, skip)
+        yield shots_of(batch, detector, skip, aligner)
 
 
 def _read_ahead(paths: Sequence[str]) -> Iterator[tuple[str, tuple[Picture, float] | InputError]]:
