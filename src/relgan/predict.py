@@ -172,7 +172,7 @@ class _Work:
         self.files, wrong, passed = find_files(paths)
         if not self.files:
             raise InputError(wrong[0] + (f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""))
-        self.detector = recognizer.detector
+        self.detector, self.aligner = recognizer.detector, recognizer.aligner
         if min_face is not None:
             self.detector = Detector(min_face=min_face, device=self.detector.device)
         for line in wrong:
@@ -191,7 +191,8 @@ class _Work:
                     bar.update(task, advance=1)
             else:
                 skipped = len(self.outcome.skipped)
-                for shots in picture_shots(files, None if self.cropped else self.detector, self._skip):
+                detector = None if self.cropped else self.detector
+                for shots in picture_shots(files, detector, self._skip, self.aligner):
                     self.outcome.faces += sum(len(shot.faces) for shot in shots)
                     yield shots
                     self.outcome.inputs += len(shots)
@@ -207,7 +208,13 @@ class _Work:
 
         try:
             for shots in video_shots(
-                path, self.detector, every=self.every, fps=self.fps, note=self._note, opened=opened
+                path,
+                self.detector,
+                every=self.every,
+                fps=self.fps,
+                aligner=self.aligner,
+                note=self._note,
+                opened=opened,
             ):
                 self.outcome.faces += sum(len(shot.faces) for shot in shots)
                 yield shots

@@ -23,7 +23,7 @@ from relgan.faces.detect import Detector
 from relgan.models import Classifier
 from relgan.pictures import Picture, as_faces, as_picture, find_files, is_video, looks_bgr
 from relgan.recognition import classify, encode, train_classifier, training_views
-from relgan.shots import TOGETHER, Shot, picture_shots, shots_of
+from relgan.shots import TOGETHER, Shot, aligner_named, picture_shots, shots_of
 from relgan.tables import code_columns, frame_of
 from relgan.video import video_shots
 from relgan.weights import Weights, load_weights
@@ -91,6 +91,7 @@ class Recognizer:
         self._device = choose_device(self.device)
         encoder = self.weights.generator.expression_encoder
         self._encoder = encoder.to(self._device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.aligner = aligner_named(getattr(self.weights.card, "align", "similarity"))
         self._lock = threading.Lock()
         self._detector: Detector | None = None
 
@@ -280,11 +281,13 @@ class Recognizer:
             if kind == "video":
                 for _, path in run:
                     try:
-                        yield from video_shots(path, self.detector, every=every, fps=fps)
+                        yield from video_shots(
+                            path, self.detector, every=every, fps=fps, aligner=self.aligner
+                        )
                     except InputError as error:
                         skip(path, str(error))
             elif kind == "file":
-                yield from picture_shots([path for _, path in run], detector, skip)
+                yield from picture_shots([path for _, path in run], detector, skip, self.aligner)
             else:
                 for start in range(0, len(run), TOGETHER):
                     read = []
@@ -293,7 +296,7 @@ class Recognizer:
                             read.append((name, as_picture(item, f"picture {name}"), 1.0))
                         except InputError as error:
                             skip(name, str(error))
-                    shots = shots_of(read, detector, skip)
+                    shots = shots_of(read, detector, skip, self.aligner)
                     if not warned and looks_bgr([face.crop for shot in shots for face in shot.faces]):
                         warned = True
                         warnings.warn(

@@ -20,7 +20,7 @@ from relgan.faces.crops import choose
 from relgan.faces.detect import Detector
 from relgan.pictures import Picture, as_picture, is_video
 from relgan.recognizer import DEFAULT_WEIGHTS, choose_device
-from relgan.shots import Shot, Sighting, sight, whole
+from relgan.shots import Shot, Sighting, aligner_named, sight, whole
 from relgan.training import progress_bar
 from relgan.video import VideoWriter, video_shots
 from relgan.weights import Weights, load_weights
@@ -46,6 +46,7 @@ class Reenactor:
     def _start(self) -> None:
         self._device = choose_device(self.device)
         self._generator = self.weights.generator.to(self._device).eval()
+        self.aligner = aligner_named(getattr(self.weights.card, "align", "similarity"))
         self._lock = threading.Lock()
         self._detector: Detector | None = None
 
@@ -117,7 +118,7 @@ class Reenactor:
             raise InputError(
                 f"{name}: no face found of at least {self.detector.smallest(rgb):.0f} pixels; {remedy}"
             )
-        return sight(0, rgb, choose(found, rgb.shape[1], rgb.shape[0])), rgb
+        return sight(0, rgb, choose(found, rgb.shape[1], rgb.shape[0]), self.aligner), rgb
 
     @torch.no_grad()
     def expression_codes(self, faces: Sequence[Sighting]) -> torch.Tensor:
@@ -271,6 +272,7 @@ def reenact_files(
             source,
             reenactor.detector,
             every=every,
+            aligner=reenactor.aligner,
             note=note,
             opened=lambda expected: bar.update(task, total=expected or 0),
         ):

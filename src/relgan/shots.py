@@ -69,7 +69,7 @@ class Shot:
 
 
 def aligner_named(name: str) -> Aligner:
-    """The way of aligning that weights were trained with: "similarity", or "frontal" where the pose allows."""
+    """How faces were aligned for training: "similarity", or "frontal" where the pose allows it."""
 
     def to_front(picture: Picture, landmarks: NDArray[np.float64]) -> Picture:
         front = frontalize(picture, landmarks)

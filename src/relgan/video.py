@@ -15,7 +15,7 @@ from relgan.faces.align import align
 from relgan.faces.detect import Detector
 from relgan.faces.image import MAX_SIDE
 from relgan.pictures import Picture, shrunk
-from relgan.shots import TOGETHER, TOGETHER_BYTES, Shot, Sighting, from_left
+from relgan.shots import TOGETHER, TOGETHER_BYTES, Aligner, Shot, Sighting, from_left
 from relgan.tracks import Tracker, is_cut, thumbnail
 
 TIME_BASE = Fraction(1, 90_000)  # of written videos: fine enough for every frame rate, constant or not
@@ -133,6 +133,7 @@ def video_shots(
     *,
     every: int = 1,
     fps: float | None = None,
+    aligner: Aligner = align,
     note: Callable[[str], None] = lambda _: None,
     opened: Callable[[int | None], None] = lambda _: None,
 ) -> Iterator[list[Shot]]:
@@ -145,6 +146,7 @@ def video_shots(
         detector: finds faces in every ``every``-th frame; in between they are followed.
         every: 1 for detection in every frame.
         fps: frames a second to look at; None: all.
+        aligner: cuts out each face.
         note: hears a line about broken parts.
         opened: hears about how many frames there will be.
 
@@ -179,7 +181,7 @@ def video_shots(
                     tracks = tracker.follow(old, greys[i], frame.time_s)
                 faces = [
                     Sighting(
-                        t.number, t.box, t.detection, t.landmarks.copy(), align(frame.picture, t.landmarks)
+                        t.number, t.box, t.detection, t.landmarks.copy(), aligner(frame.picture, t.landmarks)
                     )
                     for t in tracks
                 ]
