@@ -161,7 +161,7 @@ def _place(landmarks: ArrayLike) -> _Placed:
             break
     flat = cv2.projectPoints(camera.marks, turn, camera.pivot + shift, camera.matrix, None)[0][:, 0]
     # Landmarks that are no face's shrink to a point: the misfit is measured by the posed head's own size.
-    misfit = float(np.sqrt(((goal - flat) ** 2).sum(1).mean())) / eyes * (1 + shift[2] / DISTANCE)
+    misfit = float(np.sqrt(((goal - flat) ** 2).sum(1).mean()) / eyes * (1 + shift[2] / DISTANCE))
     rotation = np.asarray(cv2.Rodrigues(turn)[0], np.float64)
     ahead = -rotation[:, 2]  # where the face looks
     yaw = np.degrees(np.arctan2(ahead[0], -ahead[2]))
