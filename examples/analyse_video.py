@@ -1,4 +1,4 @@
-"""How did each person in a video feel, second by second?
+"""What did each face in a video show, second by second?
 
     python examples/analyse_video.py CLIP.mp4 [WEIGHTS]
 
