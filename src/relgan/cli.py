@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 import relgan
+from relgan.cli_machine import Benchmark, Export, benchmark, export
 from relgan.cli_measure import Compare, Probe, compare, probe
 from relgan.cli_use import Embed, Predict, Reenact, embed, predict, reenact
 from relgan.errors import InputError
@@ -78,6 +79,8 @@ class Evaluate:
     """Where to train."""
     faces: bool = True
     """Show pictures of people in report.html; --no-faces where the data set's terms forbid it."""
+    cluster: bool = False
+    """Run the folds as tasks of a Ray cluster: the one RAY_ADDRESS names, else this machine's."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,8 @@ Verb = (
     | Annotated[Reenact, tyro.conf.subcommand("reenact")]
     | Annotated[Probe, tyro.conf.subcommand("probe")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
+    | Annotated[Export, tyro.conf.subcommand("export")]
+    | Annotated[Benchmark, tyro.conf.subcommand("benchmark")]
     | Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[Synthesize, tyro.conf.subcommand("synthesize")]
 )
@@ -205,6 +210,10 @@ def main(arguments: list[str] | None = None) -> None:
             probe(verb)
         elif isinstance(verb, Compare):
             compare(verb)
+        elif isinstance(verb, Export):
+            export(verb)
+        elif isinstance(verb, Benchmark):
+            benchmark(verb, shlex.join(["relgan", *arguments]))
         elif isinstance(verb, Demo):
             demo(verb, shlex.join(["relgan", *arguments]))
         elif isinstance(verb, Synthesize):
@@ -276,6 +285,7 @@ def evaluate(verb: Evaluate, command: str) -> None:
         verb.workers,
         verb.start,
         verb.faces,
+        verb.cluster,
     )
 
 
@@ -352,6 +362,7 @@ def run_protocol(
     workers: int | None = None,
     start: str | None = None,
     faces: bool = True,
+    cluster: bool = False,
 ) -> None:
     """Prepare, evaluate, print the table and where the report is."""
     from relgan.config import preset
@@ -370,7 +381,15 @@ def run_protocol(
         study.notes.append(f"both methods began from the weights {start}")
     fabric = make_fabric(config.precision, device)
     results = run(
-        study, config, out=out, fabric=fabric, seeds=seeds, folds=folds, start=weights, show_faces=faces
+        study,
+        config,
+        out=out,
+        fabric=fabric,
+        seeds=seeds,
+        folds=folds,
+        start=weights,
+        show_faces=faces,
+        cluster=cluster,
     )
     print_results(results)
     print(f"{out / 'results.json'}\n{out / 'report.html'}")

@@ -58,6 +58,7 @@ def evaluate(
     folds: Sequence[int] | None = None,
     start: Weights | None = None,
     show_faces: bool = True,
+    cluster: bool = False,
     progress: bool = True,
     console: Console | None = None,
 ) -> dict[str, Any]:
@@ -73,6 +74,7 @@ def evaluate(
         start: weights to begin every fold with, trained on other people's faces; the baseline begins with
             theirs where they hold one.
         show_faces: whether the report may show pictures of people.
+        cluster: run the folds on a Ray cluster (relgan.cluster).
         progress: show bars.
         console: where the line per fold goes.
 
@@ -107,17 +109,32 @@ def evaluate(
     with progress_bar(progress) as bar:
         jobs = [(seed, fold) for seed in dict.fromkeys(seeds) for fold in chosen.values()]
         task = bar.add_task("folds", total=len(jobs), images=0, note="")
-        for seed, fold in jobs:
-            folder = out / f"seed_{seed}" / f"fold_{fold.index}"
-            record = finished(folder, mark)
-            if record is None:
-                record = run_fold(study, fold, config, seed, folder, fabric, start, bar, mark)
-                sum_up()
+
+        def tell(seed: int, fold: Fold, record: dict[str, Any]) -> None:
             scores = ", ".join(f"{name} {record['methods'][name]['accuracy']:.3f}" for name in METHODS)
             console.print(
                 f"seed {seed} fold {fold.index}: {scores} ({record['seconds']:.0f} s)", highlight=False
             )
             bar.advance(task)
+
+        waiting = []
+        for seed, fold in jobs:
+            folder = out / f"seed_{seed}" / f"fold_{fold.index}"
+            record = finished(folder, mark)
+            if record is None and cluster:
+                waiting.append((seed, fold))
+                continue
+            if record is None:
+                record = run_fold(study, fold, config, seed, folder, fabric, start, bar, mark)
+                sum_up()
+            tell(seed, fold, record)
+        if waiting:
+            from relgan.cluster import run_folds
+
+            accelerator = "cuda" if fabric.device.type == "cuda" else "cpu"
+            for done in run_folds(waiting, study, config, out, start, mark, accelerator):
+                sum_up()
+                tell(*done)
     return sum_up()
 
 
