@@ -1,0 +1,125 @@
+"""The benchmark compares like with like: the references compute what this package computes. No time is
+asserted."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+from relgan.benchmark import benchmark, plain, table_of
+from relgan.benchmark import train as training
+from relgan.benchmark.machine import Machine, Row, in_turn, operations, watched
+from relgan.benchmark.scenes import HEIGHT, WIDTH, scenes
+from relgan.config import preset
+from relgan.data.augment import VARIANTS, views
+from relgan.data.batches import make_batch
+from relgan.data.pairs import PairSampler
+from relgan.models import Classifier, ExpressionEncoder
+from relgan.reenactment import discriminator_step, generator_step
+from relgan.seeds import seeded
+
+from .conftest import draw_face
+from .test_crossval import TINY, Drawn
+
+MACHINE = Machine("a test", 1, 1, 1e9, None, 1e9)
+
+
+def test_plain_augmentation_shows_the_same_picture_as_ours() -> None:
+    """All 40 variants, away from the rim: PIL turns the whole face and leaves black corners there."""
+    face = draw_face(3, "surprise")
+    for variant in range(VARIANTS):
+        ours = views(torch.tensor(face[None]), torch.tensor([variant]), 64)[0]
+        apart = (plain.augmented(face, variant, 64) - ours)[:, 10:-10, 10:-10].abs()
+        assert apart.mean() < 0.06, variant
+    wrong = (plain.augmented(face, 0, 64) - plain.augmented(face, VARIANTS // 2, 64)).abs().mean()
+    assert wrong > 0.06  # a flip would have been noticed
+
+
+def test_the_plain_step_has_the_losses_of_ours(drawn: Drawn) -> None:
+    data = drawn()
+    config = replace(TINY, reenactment=replace(TINY.reenactment, lambda_code=0.0))
+    stage = config.reenactment
+    trainer = plain.PlainTrainer(data, config)
+    pairs = PairSampler(data.faces).draw(seeded(0, "pairs"))
+    variants = torch.zeros(len(pairs), 2, dtype=torch.int64)
+    batch = make_batch(data, pairs, variants, config.size)
+    with torch.no_grad():
+        reenacted = trainer.generator(batch.source, batch.target)
+        expected = discriminator_step(trainer.discriminator, batch, reenacted)
+    losses = trainer.step(batch)
+    for name, value in expected.items():
+        assert losses[name] == pytest.approx(value.item(), rel=1e-3), name
+    ours = generator_step(trainer.discriminator, trainer.average, batch, reenacted, stage)
+    assert losses["pixel"] == pytest.approx(ours["pixel"].item(), rel=1e-3)
+
+
+def test_plain_recognition_gives_nearly_what_ours_gives() -> None:
+    torch.manual_seed(0)
+    encoder, classifier, face = ExpressionEncoder(96).eval(), Classifier(3).eval(), draw_face(0, "anger")
+    with torch.no_grad():
+        picture = views(torch.from_numpy(face[None]), torch.tensor([VARIANTS]), 96)
+        expected = classifier(encoder(picture)).softmax(1)[0].numpy()
+    assert np.allclose(plain.recognise(encoder, classifier, face, 96), expected, atol=1e-4)
+
+
+def test_training_times_every_step_of_the_real_loop(drawn: Drawn) -> None:
+    times = training.our_steps(drawn(), TINY, 3)
+    assert len(times) == 3
+    assert times == sorted(times)
+
+
+def test_scenes_know_where_their_faces_are() -> None:
+    first, second = scenes(2)
+    assert plain.decode(first.content).shape == (HEIGHT, WIDTH, 3)
+    assert (len(first.squares), len(second.squares)) == (1, 2)
+    assert first.content == scenes(2)[0].content
+    left, top, side = first.squares[0]
+    assert first.found([(left + side * 0.2, top + side * 0.2, side * 0.6, side * 0.6)]) == 1
+    assert first.found([(left + side * 0.6, top + side * 0.6, side * 0.6, side * 0.6)]) == 0
+    assert first.found([(left - side, top - side, side * 3, side * 3)]) == 0
+    assert second.found([]) == 0
+
+
+def test_ratios_say_how_many_times_better() -> None:
+    assert Row("a", "faces/s", 10, 30).ratio == 3
+    assert Row("a", "ms", 30, 10).ratio == 3
+    assert Row("a", "s", None, 10).ratio is None
+    console = Console(record=True, width=120)
+    console.print(table_of("rows", [Row("a", "faces/s", 10, 30, 0.5, 0.25, note="words")]))
+    assert "3.00" in console.export_text()
+
+
+def test_ways_are_timed_in_turn() -> None:
+    order: list[str] = []
+
+    def way(name: str) -> int:
+        order.append(name)
+        return 1
+
+    rates = in_turn({"reference": lambda: way("r"), "ours": lambda: way("o")}, 0.0, rounds=2)
+    assert order == ["r", "o", "r", "o", "r", "o"]
+    assert len(rates.rounds["ours"]) == 2
+
+
+def test_operations_and_memory_are_counted() -> None:
+    a = torch.zeros(10, 20)
+    assert operations(lambda: a @ a.T) == 2 * 10 * 20 * 10
+    with watched() as memory:
+        kept = np.ones(200_000_000, np.uint8)  # too large to be found among what was freed before
+    assert kept.nbytes == 200_000_000
+    assert memory.peak == 0 or memory.growth > 150_000_000
+
+
+def test_a_run_writes_what_it_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relgan.benchmark.measure_machine", lambda: MACHINE)
+    monkeypatch.setattr("relgan.benchmark.train.measure_train", lambda *_: [Row("a", "pairs/s", 1, 2)])
+    out = tmp_path / "new" / "benchmark.json"
+    benchmark(["train"], preset="fast", out=out, command="a command", console=Console(quiet=True))
+    record = json.loads(out.read_text())
+    assert record["train"][0]["ratio"] == 2
+    assert record["machine"]["fp32"] == 1e9
+    assert (record["command"], record["network"]["size"]) == ("a command", preset("fast").size)
