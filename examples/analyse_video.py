@@ -2,7 +2,8 @@
 
     python examples/analyse_video.py CLIP.mp4 [WEIGHTS]
 
-Detects faces in every fifth frame and follows them in between; memory does not grow with the length.
+Detects faces in every fifth frame and follows them in between. But for the table, memory does not grow with
+the length.
 """
 
 import sys

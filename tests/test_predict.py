@@ -218,6 +218,14 @@ def test_a_picture_without_a_face_is_no_error(
     assert len(pd.read_csv(tmp_path / "out.csv")) == 1
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk_is_one_line(tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(photograph((0, 10, 60))).save(tmp_path / "one.png")
+    (tmp_path / "full.csv").symlink_to("/dev/full")
+    line = fails(capsys, "predict", tmp_path / "one.png", "--weights", folder, "--csv", tmp_path / "full.csv")
+    assert "cannot be written" in line
+
+
 @pytest.mark.skipif(os.name == "nt", reason="names of bytes are a matter of POSIX")
 def test_names_that_are_not_utf8_come_through(tmp_path: Path, folder: Path) -> None:
     name = os.fsencode(tmp_path) + b"/caf\xe9.png"

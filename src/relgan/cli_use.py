@@ -180,5 +180,8 @@ def _ending(kept: list[str]) -> Iterator[None]:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(141) from None
+    except OSError as error:  # a full disk, a folder that was taken away
+        place = f"{error.filename}: " if error.filename else ""
+        raise InputError(f"{place}cannot be written ({error.strerror or error})") from error
     except MemoryError as error:
         raise InputError("not enough memory; give fewer or smaller pictures at once") from error
