@@ -117,6 +117,22 @@ def test_the_table_has_the_columns_of_the_contract(tmp_path: Path, folder: Path)
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_boxes_count_in_pixels_of_the_file(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from relgan import pictures
+    from relgan.faces import image
+
+    large = Image.fromarray(photograph((0, 100, 60))).resize((960, 720))
+    large.save(tmp_path / "large.png")
+    recognizer = Recognizer.load(folder)
+    exact = recognizer.predict(tmp_path / "large.png")
+    monkeypatch.setattr(image, "MAX_SIDE", 480)
+    monkeypatch.setattr(pictures, "MAX_SIDE", 480)
+    reduced = recognizer.predict(tmp_path / "large.png")
+    np.testing.assert_allclose(reduced[list("xywh")], exact[list("xywh")], atol=25)
+
+
 def test_codes_come_with_the_same_keys(tmp_path: Path, folder: Path) -> None:
     Image.fromarray(photograph((0, 10, 60))).save(tmp_path / "one.png")
     run("embed", tmp_path / "one.png", "--weights", folder, "--out", tmp_path / "codes.csv")

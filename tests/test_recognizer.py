@@ -94,6 +94,7 @@ def test_faces_that_are_cut_out_need_no_detection(recognizer: Recognizer) -> Non
     assert table.input.tolist() == ["0", "1", "2"]
 
 
+@pytest.mark.filterwarnings("ignore:.*no")
 def test_broken_pictures_among_others_are_warned_of(recognizer: Recognizer, tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 no")
     pictures = [
