@@ -62,7 +62,7 @@ class Evaluate:
     """The data set's folder or .zip, or a folder made by `relgan prepare`."""
     out: Path
     """Folder for the run: results.json, report.html, folds.txt, a folder per seed and fold."""
-    preset: Literal["fast", "paper"] = "fast"
+    preset: Literal["fast", "best", "paper"] = "fast"
     """fast ends within an hour on two CPU cores for a thousand faces; paper is the paper and wants a GPU."""
     folds: str | None = None
     """Folds to run, such as 0,1; all where not given."""
@@ -97,7 +97,7 @@ class Pretrain:
     """More data sets to learn from, each as NAME=ROOT, such as fer2013=fer2013.zip."""
     start: Annotated[str, tyro.conf.arg(name="from")] = "scratch"
     """What to begin with: packaged weights (synthetic, wild), a folder of weights, or scratch."""
-    preset: Literal["fast", "paper"] = "fast"
+    preset: Literal["fast", "best", "paper"] = "fast"
     """Size and settings."""
     max_steps: int | None = None
     """Steps of stage 1; the preset's where not given."""

@@ -28,6 +28,8 @@ class ReenactmentConfig:
     """Adam, generator."""
     discriminator_learning_rate: float = 1e-4
     """Adam, discriminator."""
+    decay: bool = False
+    """The rates fall along half a cosine to a fiftieth."""
     beta1: float = 0.5
     """Adam's first momentum, both networks."""
     lambda_adversarial: float = 0.7
@@ -42,6 +44,8 @@ class ReenactmentConfig:
     """Weight of G_et(output) = G_et(target), asked only of targets whose person is unknown."""
     lambda_code: float = 0.0
     """Weight of the contrast between f(e) of source and truth (losses.code_loss); not in the paper."""
+    from_baseline: bool = False
+    """`relgan train`: G_es begins as the encoder of the baseline, which is trained first; not in the paper."""
     lambda_guide: float = 0.0
     """Weight of the cross-entropy of a linear layer on f(e) of the source; not in the paper."""
     jitter: float = 0.0
@@ -92,6 +96,8 @@ class BaselineConfig:
     """Faces a step."""
     learning_rate: float = 1e-4
     """Adam."""
+    decay: bool = False
+    """The rate falls along half a cosine to a fiftieth."""
     beta1: float = 0.5
     """Adam's first momentum."""
     jitter: float = 0.0
@@ -136,6 +142,7 @@ PRESETS: dict[str, Config] = {
         preset="fast",
         align="similarity",  # the faces of most data sets look ahead
         size=64,  # 2.6 times the pictures a second of 96
+        width=0.5,  # three times the pictures a second of 1
         reenactment=ReenactmentConfig(
             epochs=100,
             max_steps=400,
@@ -147,6 +154,10 @@ PRESETS: dict[str, Config] = {
             lambda_adversarial=0.05,
             lambda_expression=0.5,
             lambda_identity=0.25,
+            # The class signal that D sends through the decoder is slow to reach f(e); these two are direct.
+            lambda_code=0.5,
+            lambda_guide=1.0,
+            jitter=0.5,
             discriminator_shift=8,
             ema_decay=0.99,
             expand=False,
@@ -155,7 +166,13 @@ PRESETS: dict[str, Config] = {
         ),
         recognition=RecognitionConfig(variants=20),
         baseline=BaselineConfig(
-            epochs=100, max_steps=600, batch_size=32, learning_rate=2e-4, expand=False, choices=15
+            epochs=100,
+            max_steps=600,
+            batch_size=32,
+            learning_rate=2e-4,
+            jitter=0.5,
+            expand=False,
+            choices=15,
         ),
     ),
 }
@@ -170,6 +187,26 @@ def scaled(config: Config, share: float) -> Config:
         config, reenactment=replace(stage1, max_steps=steps), baseline=replace(base, max_steps=base_steps)
     )
 
+
+# The recipe of the packaged weights (docs/weights.md).
+PRESETS["best"] = replace(
+    PRESETS["fast"],
+    preset="best",
+    reenactment=replace(
+        PRESETS["fast"].reenactment,
+        epochs=1000,
+        max_steps=1600,
+        batch_size=64,
+        learning_rate=4e-4,
+        decay=True,
+        from_baseline=True,
+        ema_decay=0.998,
+    ),
+    recognition=RecognitionConfig(variants=8, epochs=20),
+    baseline=replace(
+        PRESETS["fast"].baseline, epochs=1000, max_steps=3000, batch_size=64, learning_rate=6e-4, decay=True
+    ),
+)
 
 # Its own fold of the packaged synthetic people, at a size that ends within five minutes on two CPU cores.
 PRESETS["demo"] = replace(scaled(PRESETS["fast"], 0.8), preset="demo")

@@ -22,7 +22,7 @@ from relgan.data.tensors import FaceTensors
 from relgan.losses import UNKNOWN, masked_cross_entropy
 from relgan.models import Baseline, Classifier, Encoder, initialise
 from relgan.seeds import seeded
-from relgan.training import RunLog, moments, one_thread
+from relgan.training import RunLog, decayed, moments, one_thread, set_rate
 
 ENCODE_BATCH = 128
 
@@ -199,6 +199,8 @@ def train_baseline(
                 light = seeded(seed, "baseline-jitter", step, fabric.global_rank)
                 pictures = jittered(pictures, draw_jitter(len(rows), light), stage.jitter)
                 model.train()
+                if stage.decay:
+                    set_rate(optimiser, stage.learning_rate * decayed(step, total))
                 loss = masked_cross_entropy(model(pictures), data.expression[rows.to(data.expression.device)])
                 optimiser.zero_grad()
                 fabric.backward(loss)

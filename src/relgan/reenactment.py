@@ -28,15 +28,24 @@ from relgan.losses import (
     keep_identity_loss,
     pixel_loss,
 )
-from relgan.models import Discriminator, Generator, Reenacted, initialise, initialise_discriminator
+from relgan.models import (
+    Discriminator,
+    ExpressionEncoder,
+    Generator,
+    Reenacted,
+    initialise,
+    initialise_discriminator,
+)
 from relgan.seeds import seeded
 from relgan.training import (
     Clock,
     RunLog,
+    decayed,
     load_checkpoint,
     load_fitting,
     moments,
     save_beside,
+    set_rate,
     update_average,
 )
 from relgan.weights import Weights
@@ -146,6 +155,7 @@ def train_reenactment(
     fabric: Fabric,
     validate: Validate | None = None,
     start: Weights | None = None,
+    encoder: ExpressionEncoder | None = None,
     samples: tuple[FaceTensors, Pairs] | None = None,
     progress: Progress | None = None,
     name: str = "reenactment",
@@ -162,6 +172,7 @@ def train_reenactment(
             ``config.reenactment.choices`` tries is returned, else the last.
         start: weights to begin with (pre-training). D begins with them too where they hold one; its last
             layers are new where the expressions or the people are others.
+        encoder: what G_es begins with, whatever ``start`` holds.
         samples: faces and pairs for the sample grids; some training pairs where None.
         progress: a bar to add a task to.
         name: the task's name.
@@ -188,6 +199,8 @@ def train_reenactment(
         raw_generator.load_state_dict(start.generator.state_dict())
         if start.discriminator is not None:
             load_fitting(raw_discriminator, start.discriminator)
+    if encoder is not None:
+        raw_generator.expression_encoder.load_state_dict(encoder.state_dict())
     average = copy.deepcopy(raw_generator).requires_grad_(False).eval().to(fabric.device)
     for model in (raw_generator, raw_discriminator, average):
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -240,6 +253,10 @@ def train_reenactment(
             here = slice(fabric.global_rank, None, fabric.world_size)
             mine = Pairs(pairs.source[here], pairs.target[here], pairs.truth[here])
             light = seeded(seed, "jitter", step, fabric.global_rank)
+            if stage.decay:
+                share = decayed(step, total)
+                set_rate(generator_adam, stage.learning_rate * share)
+                set_rate(discriminator_adam, stage.discriminator_learning_rate * share)
             batch = make_batch(data, mine, variants[here], config.size, stage.jitter, light)
             reenacted = generator(batch.source, batch.target, batch.truth if stage.lambda_code else None)
 

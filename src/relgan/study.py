@@ -133,6 +133,8 @@ def align_datasets(
 ) -> FaceTensors:
     """All faces of one or more data sets, to train on together; people of different sets are different.
 
+    What a data set's authors set apart for validation or testing is left out.
+
     Raises:
         InputError: anything about a data set or its pictures that does not fit.
     """
@@ -141,13 +143,17 @@ def align_datasets(
     for place, (name, root) in enumerate(sets):
         folder = out / f"set_{place}_{name}" if several else out
         parts.append(align_dataset(name, root, folder, subject_pattern, workers, progress))
-    faces = [
-        replace(face, subject=f"{place}:{face.subject}") if several and face.subject else face
-        for place, part in enumerate(parts)
-        for face in part.faces
-    ]
-    pictures = np.concatenate([part.pictures for part in parts])
-    return Aligned(faces, faces, pictures, []).tensors(sets[0][1])
+    faces, pictures = [], []
+    for place, part in enumerate(parts):
+        kept = [i for i, face in enumerate(part.faces) if face.split in (None, "", "train")]
+        for face in (part.faces[i] for i in kept):
+            faces.append(
+                replace(face, subject=f"{place}:{face.subject}") if several and face.subject else face
+            )
+        pictures.append(part.pictures[kept])
+    if not faces:
+        raise InputError(f"{sets[0][1]}: no faces to train on; all belong to validation or test parts")
+    return Aligned(faces, faces, np.concatenate(pictures), []).tensors(sets[0][1])
 
 
 def study_of(

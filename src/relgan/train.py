@@ -72,16 +72,8 @@ def train(
     card = None
     try:
         with progress_bar(progress and fabric.is_global_zero) as bar:
-            stage1 = train_reenactment(
-                data, config, seed=seed, out=out, fabric=fabric, start=start, progress=bar, name="stage 1"
-            )
-            generator, classifier, baseline = stage1.generator, None, None
-            if recognition:
-                views = training_views(max(1, min(config.recognition.variants, MAX_CODES // len(data))))
-                codes = encode(generator.expression_encoder, data, (*CENTRE, *views), config.size, fabric)
-                classes = len(data.classes)
-                labels = data.expression.cpu()
-                classifier = train_classifier(codes, labels, classes, config.recognition, seed)
+            baseline = None
+            if recognition or config.reenactment.from_baseline:
                 baseline = train_baseline(
                     data,
                     config,
@@ -91,6 +83,23 @@ def train(
                     start=start.baseline if start else None,
                     progress=bar,
                 ).model
+            stage1 = train_reenactment(
+                data,
+                config,
+                seed=seed,
+                out=out,
+                fabric=fabric,
+                start=start,
+                encoder=baseline.encoder if baseline and config.reenactment.from_baseline else None,
+                progress=bar,
+                name="stage 1",
+            )
+            generator, classifier = stage1.generator, None
+            if recognition:
+                views = training_views(max(1, min(config.recognition.variants, MAX_CODES // len(data))))
+                codes = encode(generator.expression_encoder, data, (*CENTRE, *views), config.size, fabric)
+                labels = data.expression.cpu()
+                classifier = train_classifier(codes, labels, len(data.classes), config.recognition, seed)
         if fabric.is_global_zero:
             card = save_weights(
                 out,

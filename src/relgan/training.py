@@ -2,6 +2,7 @@
 bar."""
 
 import json
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -71,6 +72,17 @@ def update_average(average: nn.Module, model: nn.Module, decay: float, step: int
     theirs = [*model.parameters(), *(b for b in model.buffers() if b.is_floating_point())]
     ours = [*average.parameters(), *(b for b in average.buffers() if b.is_floating_point())]
     torch._foreach_lerp_(ours, theirs, 1 - decay)
+
+
+def decayed(step: int, total: int) -> float:
+    """Half a cosine over a run, from 1 to a fiftieth (Loshchilov and Hutter 2017, without restarts)."""
+    return 0.02 + 0.98 * (1 + math.cos(math.pi * step / total)) / 2
+
+
+def set_rate(optimiser: Any, rate: float) -> None:
+    """Give every parameter of an optimiser this learning rate."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
 
 
 def load_fitting(model: nn.Module, other: nn.Module) -> None:

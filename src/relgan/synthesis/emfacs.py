@@ -92,8 +92,20 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
         ),
     ),
     "disgust": (
+        Variant(  # face screwed up, mouth turned down
+            0.25,
+            {
+                4: (0.7, 0.15, 1.0),
+                6: (0.5, 0.15, 0.7),
+                7: (0.9, 0.15, 1.0),
+                9: (0.5, 0.12, 1.0),
+                10: (0.3, 0.1, 0.5),
+                15: (0.6, 0.2, 0.8),
+                17: (0.7, 0.2, 0.8),
+            },
+        ),
         Variant(  # nose wrinkled, mouth closed
-            0.5,
+            0.35,
             {
                 9: (1.0, 0.12, 1.0),
                 4: (0.5, 0.15, 0.7),
@@ -105,7 +117,7 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
             },
         ),
         Variant(  # lip raised, mouth open
-            0.5,
+            0.4,
             {
                 9: (0.8, 0.15, 1.0),
                 10: (0.75, 0.15, 1.0),

@@ -158,7 +158,7 @@ def draw_beard(rng: Generator, female: bool) -> Beard:
 def draw_makeup(rng: Generator, female: bool) -> Makeup:
     worn = female and rng.random() < 0.65
     return Makeup(
-        lip_redness=float(0.5 + 0.4 * abs(rng.normal()) + 0.3 * female),
+        lip_redness=float(0.3 + 0.25 * abs(rng.normal()) + 0.5 * female),
         lip_pigment=float(0.4 * rng.random() ** 1.5),
         lipstick=float(rng.uniform(0.3, 0.95)) if worn and rng.random() < 0.75 else 0.0,
         lip_colour=to_colour(np.array([0.30, 0.07, 0.08]) * np.exp(0.25 * rng.normal(size=3))),
