@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -68,12 +67,11 @@ def test_a_killed_worker_loses_nothing(drawn: Drawn, tmp_path: Path, two_workers
     longer = replace(TINY, reenactment=replace(TINY.reenactment, max_steps=40, epochs=200, samples=0))
     here = run(case, tmp_path / "here", longer, folds=[0, 2])
     killed: list[int] = []
+    over = threading.Event()
 
     def kill_one() -> None:
         """The worker in whose fold stage 1 has begun."""
-        deadline = time.monotonic() + 300
-        while time.monotonic() < deadline and not killed:
-            time.sleep(0.02)
+        while not killed and not over.wait(0.01):
             if list(out.rglob("log.jsonl")):
                 for pid in workers_of_this_process()[:1]:
                     os.kill(pid, signal.SIGKILL)
@@ -81,8 +79,11 @@ def test_a_killed_worker_loses_nothing(drawn: Drawn, tmp_path: Path, two_workers
 
     killer = threading.Thread(target=kill_one)
     killer.start()
-    there = run(case, out, longer, folds=[0, 2], cluster=True)
-    killer.join()
+    try:
+        there = run(case, out, longer, folds=[0, 2], cluster=True)
+    finally:
+        over.set()
+        killer.join()
     assert killed
     assert {key: here[key] for key in RESULTS} == {key: there[key] for key in RESULTS}
     assert files_of(tmp_path / "here") == files_of(out)

@@ -1,9 +1,10 @@
 """An int8 copy of an ONNX recogniser, and what it loses: ranges and comparison on the packaged faces."""
 
+import io
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,13 @@ def quantise(fp32: Path, int8: Path, faces: Faces) -> None:
     Reading the face and the classifier behind the code stay fp32: they take no time and need the precision.
     """
     import onnx
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        CalibrationMethod,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
 
     class Batches(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -62,7 +69,7 @@ def quantise(fp32: Path, int8: Path, faces: Faces) -> None:
     model = onnx.load(fp32)
     # Nothing is left to fold, which onnxruntime would else remark.
     onnx.helper.set_model_props(model, {"onnx.quant.pre_process": "onnxruntime.quant"})
-    with quiet():
+    with quiet(), redirect_stdout(io.StringIO()):
         quantize_static(
             model,
             int8,
@@ -70,6 +77,9 @@ def quantise(fp32: Path, int8: Path, faces: Faces) -> None:
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv", "MaxPool", "LeakyRelu"],
             per_channel=True,
+            # The rarest values of an activation would take steps from all others.
+            calibrate_method=CalibrationMethod.Percentile,
+            extra_options={"CalibPercentile": 99.99},
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
