@@ -8,7 +8,7 @@ references (:mod:`relgan.benchmark.plain`) are what a careful user would write o
 import json
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -56,6 +56,8 @@ def benchmark(
 
     config = settings(preset)
     weights = weights or untrained(config)
+    if weights.classifier is None:
+        weights = replace(weights, classifier=untrained(config).classifier)
     machine = measure_machine()
     runs: dict[What, Callable[[], list[Row]]] = {
         "train": lambda: measure_train(config, machine, seconds),

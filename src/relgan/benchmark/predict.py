@@ -1,9 +1,9 @@
 """From picture files to a table of expressions, and to a folder of aligned faces."""
 
+import copy
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,6 +16,7 @@ from relgan.benchmark import plain
 from relgan.benchmark.machine import Machine, Row, best_of, in_turn, operations
 from relgan.benchmark.scenes import HEIGHT, WIDTH, Scene, scenes
 from relgan.config import Config
+from relgan.errors import InputError
 from relgan.expressions import CANONICAL
 from relgan.faces.align import align
 from relgan.faces.detect import Detector
@@ -102,11 +103,7 @@ def encoding(weights: Weights, crops: Faces, machine: Machine, seconds: float) -
     """Aligned faces to probabilities, one view each: face by face in 32 bit, and ours in batches."""
     size = weights.card.size
     encoder, classifier = weights.generator.expression_encoder, weights.classifier
-    if classifier is None:
-        classifier = Classifier(len(weights.card.expressions), weights.card.expression_dim).eval()
-        weights = replace(weights, classifier=classifier)
-    import copy
-
+    assert classifier is not None
     simple = copy.deepcopy(encoder).to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
     recognizer = Recognizer(weights, "cpu", views=1)
     needed = operations(lambda: recognizer.predict_proba(crops)) / len(crops)
@@ -161,7 +158,7 @@ def onnx_ways(weights: Weights, crops: Faces, folder: Path) -> dict[str, Callabl
             "onnx fp32": export(weights, folder / "fp32.onnx").path,
             "onnx int8": export(weights, folder / "int8.onnx", int8=True).path,
         }
-    except ImportError:
+    except InputError:  # the packages are missing
         return {}
     ways: dict[str, Callable[[], int]] = {}
     for name, path in paths.items():
