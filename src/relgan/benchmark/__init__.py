@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from relgan.benchmark.machine import Machine, Row, measure_machine
+from relgan.models import Classifier
 from relgan.training import write_text
 from relgan.weights import Weights
 
@@ -57,7 +58,8 @@ def benchmark(
     config = settings(preset)
     weights = weights or untrained(config)
     if weights.classifier is None:
-        weights = replace(weights, classifier=untrained(config).classifier)
+        card = weights.card
+        weights = replace(weights, classifier=Classifier(len(card.expressions), card.expression_dim).eval())
     machine = measure_machine()
     runs: dict[What, Callable[[], list[Row]]] = {
         "train": lambda: measure_train(config, machine, seconds),
