@@ -87,6 +87,7 @@ def test_changed_weights_and_foreign_cards_are_refused(folder: Path) -> None:
         ({"expressions": ["anger"]}, "does not fit its card"),
         ({"expressions": ["anger", "glee"]}, "glee"),
         ({"expressions": ["anger", "anger"]}, "named twice"),
+        ({"align": "sideways"}, "align sideways"),
         ({"format": 99}, "update relgan"),
         ({"strange": 1}, "not a card"),
         ({"sha256": {}}, "names no generator"),

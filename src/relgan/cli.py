@@ -316,7 +316,7 @@ def train(verb: Pretrain, command: str) -> None:
     fabric.launch()
     # One process prepares the faces; the others find them done.
     with fabric.rank_zero_first():
-        data = align_datasets(sets, verb.out, verb.subject_pattern, verb.workers)
+        data = align_datasets(sets, verb.out, verb.subject_pattern, verb.workers, align=config.align)
     done = run(
         data,
         config,

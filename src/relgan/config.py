@@ -45,7 +45,7 @@ class ReenactmentConfig:
     lambda_code: float = 0.0
     """Weight of the contrast between f(e) of source and truth (losses.code_loss); not in the paper."""
     from_baseline: bool = False
-    """`relgan train`: G_es begins as the encoder of the baseline, which is trained first; not in the paper."""
+    """`relgan train`: the baseline is trained first, and G_es begins as its encoder; not in the paper."""
     lambda_guide: float = 0.0
     """Weight of the cross-entropy of a linear layer on f(e) of the source; not in the paper."""
     jitter: float = 0.0

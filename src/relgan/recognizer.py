@@ -91,7 +91,7 @@ class Recognizer:
         self._device = choose_device(self.device)
         encoder = self.weights.generator.expression_encoder
         self._encoder = encoder.to(self._device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        self.aligner = aligner_named(getattr(self.weights.card, "align", "similarity"))
+        self.aligner = aligner_named(self.weights.card.align)
         self._lock = threading.Lock()
         self._detector: Detector | None = None
 
@@ -251,6 +251,7 @@ class Recognizer:
             classifier=self._classifier,
             baseline=None if fitted else self.weights.baseline,
             measured={} if fitted else card.measured,
+            align=card.align,
         )
 
     @property

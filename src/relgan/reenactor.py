@@ -46,7 +46,7 @@ class Reenactor:
     def _start(self) -> None:
         self._device = choose_device(self.device)
         self._generator = self.weights.generator.to(self._device).eval()
-        self.aligner = aligner_named(getattr(self.weights.card, "align", "similarity"))
+        self.aligner = aligner_named(self.weights.card.align)
         self._lock = threading.Lock()
         self._detector: Detector | None = None
 

@@ -130,6 +130,7 @@ def align_datasets(
     subject_pattern: str | None = None,
     workers: int | None = None,
     progress: bool = True,
+    align: Alignment = "similarity",
 ) -> FaceTensors:
     """All faces of one or more data sets, to train on together; people of different sets are different.
 
@@ -142,7 +143,7 @@ def align_datasets(
     parts: list[Aligned] = []
     for place, (name, root) in enumerate(sets):
         folder = out / f"set_{place}_{name}" if several else out
-        parts.append(align_dataset(name, root, folder, subject_pattern, workers, progress))
+        parts.append(align_dataset(name, root, folder, subject_pattern, workers, progress, align=align))
     faces, pictures = [], []
     for place, part in enumerate(parts):
         kept = [i for i, face in enumerate(part.faces) if face.split in (None, "", "train")]

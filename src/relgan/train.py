@@ -114,6 +114,7 @@ def train(
                 classifier=classifier,
                 baseline=baseline,
                 discriminator=stage1.discriminator,
+                align=config.align,
                 half=half,
             )
             (out / CHECKPOINT).unlink(missing_ok=True)

@@ -12,14 +12,14 @@ import platform
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from relgan.config import Config
+from relgan.config import Alignment, Config
 from relgan.errors import InputError
 from relgan.expressions import CANONICAL
 from relgan.models import Baseline, Classifier, Discriminator, Generator
@@ -40,6 +40,7 @@ class Card:
     Attributes:
         size, expression_dim, identity_dim, width: what the networks were built with; pictures are ``size``
             pixels, the centre 96/112 of an aligned face (relgan.faces.align), RGB in [-1, 1].
+        align: how the faces were aligned that the networks learnt from.
         expressions: the classes of classifier, baseline and discriminator, in order.
         hidden: width of the classifier; people: identities the discriminator knows.
         provenance: data set, faces, people, seed, steps, command, settings.
@@ -54,6 +55,7 @@ class Card:
     identity_dim: int
     width: float
     expressions: list[str]
+    align: Alignment = "similarity"
     hidden: int = 64
     people: int = 0
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -86,6 +88,7 @@ class Weights:
         card = self.card
         return replace(
             config,
+            align=card.align,
             size=card.size,
             width=card.width,
             expression_dim=card.expression_dim,
@@ -118,6 +121,7 @@ def save_weights(
     baseline: Baseline | None = None,
     discriminator: Discriminator | None = None,
     measured: dict[str, Any] | None = None,
+    align: Alignment = "similarity",
     half: bool = False,
 ) -> Card:
     """Write networks and their card, each file whole or not at all; returns the card.
@@ -128,6 +132,7 @@ def save_weights(
         expressions: the classes in order.
         provenance: where the weights come from.
         measured: what they reach, and how that was measured.
+        align: how the faces were aligned.
         half: store 16-bit floats.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -137,6 +142,7 @@ def save_weights(
         identity_dim=generator.identity_encoder.code_dim,
         width=generator.width,
         expressions=list(expressions),
+        align=align,
         hidden=_rows(classifier, "layers.1.bias") if classifier is not None else 64,
         people=_rows(discriminator, "identity_branch.4.bias") if discriminator is not None else 0,
         provenance=provenance,
@@ -206,6 +212,8 @@ def _read_card(folder: Path) -> Card:
     strange = sorted(set(card.expressions) - set(CANONICAL))
     if strange or len(set(card.expressions)) < len(card.expressions):
         raise InputError(f"{path}: expressions {', '.join(strange) or 'named twice'}; not a card of relgan")
+    if card.align not in get_args(Alignment):
+        raise InputError(f"{path}: align {card.align}; not a card of relgan")
     return card
 
 
