@@ -11,7 +11,7 @@ import tyro
 
 import relgan
 from relgan.cli_machine import Benchmark, Export, benchmark, export
-from relgan.cli_measure import Compare, Probe, compare, probe
+from relgan.cli_measure import Compare, Probe, Test, compare, probe, test
 from relgan.cli_use import Embed, Predict, Reenact, embed, predict, reenact
 from relgan.errors import InputError
 
@@ -169,6 +169,7 @@ Verb = (
     | Annotated[Predict, tyro.conf.subcommand("predict")]
     | Annotated[Embed, tyro.conf.subcommand("embed")]
     | Annotated[Reenact, tyro.conf.subcommand("reenact")]
+    | Annotated[Test, tyro.conf.subcommand("test")]
     | Annotated[Probe, tyro.conf.subcommand("probe")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
     | Annotated[Export, tyro.conf.subcommand("export")]
@@ -206,6 +207,8 @@ def main(arguments: list[str] | None = None) -> None:
             embed(verb)
         elif isinstance(verb, Reenact):
             reenact(verb)
+        elif isinstance(verb, Test):
+            test(verb, shlex.join(["relgan", *arguments]))
         elif isinstance(verb, Probe):
             probe(verb)
         elif isinstance(verb, Compare):
@@ -365,7 +368,7 @@ def run_protocol(
     cluster: bool = False,
 ) -> None:
     """Prepare, evaluate, print the table and where the report is."""
-    from relgan.config import preset
+    from relgan.config import preset, tuned
 
     config = preset(preset_name)
     from relgan.crossval import evaluate as run
@@ -375,7 +378,7 @@ def run_protocol(
 
     start = start or config.start
     weights = weights_named(start)
-    config = weights.fitted(config) if weights else config
+    config = tuned(weights.fitted(config)) if weights else config
     study = study_of(dataset, root, out, subject_pattern, workers, command, align=config.align)
     if weights is not None:
         study.notes.append(f"both methods began from the weights {start}")

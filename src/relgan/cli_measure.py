@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -31,6 +31,30 @@ class Probe:
 
 
 @dataclass(frozen=True)
+class Test:
+    """Weights on a data set they never learnt from: accuracy, identity leakage, reenactment."""
+
+    dataset: Annotated[str, tyro.conf.Positional]
+    """Name of the data set (`relgan check list`)."""
+    root: Annotated[Path, tyro.conf.Positional]
+    """The data set's folder or .zip, or a folder made by `relgan prepare`."""
+    out: Path
+    """Folder for the aligned faces and test.json."""
+    weights: str = "wild"
+    """Packaged weights (synthetic, wild) or a folder made by `relgan train`."""
+    split: Literal["train", "validation", "test"] | None = None
+    """This part of the data set alone, such as test for FER2013's PrivateTest."""
+    subject_pattern: str | None = None
+    """Regular expression whose group is the person, searched in each path below the root."""
+    seed: int = 0
+    """Of the drawings."""
+    workers: int | None = None
+    """Processes that prepare faces; one a core where not given."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where to compute."""
+
+
+@dataclass(frozen=True)
 class Compare:
     """Runs of `relgan evaluate` side by side: McNemar's test, and a bootstrap over people."""
 
@@ -38,6 +62,29 @@ class Compare:
     """Folders of runs; of one run its two methods are compared."""
     out: Path | None = None
     """JSON file for the findings."""
+
+
+def test(verb: Test, command: str) -> None:
+    from relgan.data.tensors import FaceTensors
+    from relgan.study import align_dataset
+    from relgan.training import make_fabric
+    from relgan.transfer import measure_transfer, print_transfer, write_transfer
+    from relgan.weights import load_weights
+
+    weights = load_weights(verb.weights)
+    aligned = align_dataset(
+        verb.dataset, verb.root, verb.out, verb.subject_pattern, verb.workers, align=weights.card.align
+    )
+    kept = [i for i, face in enumerate(aligned.faces) if verb.split in (None, face.split)]
+    if not kept:
+        raise InputError(f"--split {verb.split}: {verb.root} has no such part")
+    faces = [aligned.faces[i] for i in kept]
+    fabric = make_fabric("auto", verb.device)
+    data = FaceTensors.of(faces, aligned.pictures[kept], weights.card.expressions).to(fabric.device)
+    found = measure_transfer(weights, data, fabric, verb.seed)
+    write_transfer({"command": command, "weights": weights.digest()[:16], **found}, verb.out / "test.json")
+    print_transfer(found)
+    print(verb.out / "test.json")
 
 
 def probe(verb: Probe) -> None:

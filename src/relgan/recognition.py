@@ -1,19 +1,17 @@
 """Stage 2 (section 3.2): a small classifier on the codes of the frozen expression encoder; and the CNN
 baseline."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from lightning.fabric import Fabric
 from numpy.typing import NDArray
-from rich.progress import Progress
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 from relgan.config import Config, RecognitionConfig
@@ -23,6 +21,10 @@ from relgan.losses import UNKNOWN, masked_cross_entropy
 from relgan.models import Baseline, Classifier, Encoder, initialise
 from relgan.seeds import seeded
 from relgan.training import RunLog, decayed, moments, one_thread, set_rate
+
+if TYPE_CHECKING:  # seconds to import, and prediction does without
+    from lightning.fabric import Fabric
+    from rich.progress import Progress
 
 ENCODE_BATCH = 128
 
@@ -116,6 +118,10 @@ def quick_score(
 ) -> float:
     """Accuracy on held-out people of a linear classifier on centre-view codes: how stage 1 chooses its
     step."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     codes = [encode(encoder, data, CENTRE, size, fabric)[:, 0].numpy() for data in (train, held_out)]
     known = [(data.expression != UNKNOWN).cpu().numpy() for data in (train, held_out)]
     labels = [data.expression.cpu().numpy() for data in (train, held_out)]

@@ -1,6 +1,8 @@
 """What every training loop needs: devices, seeds, the moving average, checkpoints, logs and a progress
 bar."""
 
+from __future__ import annotations
+
 import json
 import math
 import os
@@ -8,10 +10,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import torch
-from lightning.fabric import Fabric
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
@@ -19,6 +20,9 @@ from torch import nn
 
 from relgan.config import Precision
 from relgan.errors import InputError
+
+if TYPE_CHECKING:  # seconds to import, and prediction does without
+    from lightning.fabric import Fabric
 
 Accelerator = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -37,6 +41,8 @@ def make_fabric(precision: Precision = "auto", accelerator: Accelerator = "auto"
     Raises:
         InputError: the accelerator or that many devices are not there.
     """
+    from lightning.fabric import Fabric
+
     chosen = ("bf16-mixed" if bf16_is_native() else "32-true") if precision == "auto" else precision
     try:
         fabric = Fabric(accelerator=accelerator, devices=devices, precision=chosen)

@@ -84,7 +84,8 @@ class Photographer:
         rejected = 0
         for start in range(0, len(pictures), self.batch):
             some = pictures[start : start + self.batch]
-            units = torch.from_numpy(np.stack([with_rest(picture.units, model.person.rest) for picture in some]))
+            shown = [with_rest(picture.units, model.person.rest) for picture in some]
+            units = torch.from_numpy(np.stack(shown))
             rendered, units, again = self._take(model, units, [picture.shot for picture in some])
             rejected += again
             for k, picture in enumerate(some):

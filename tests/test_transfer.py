@@ -1,0 +1,71 @@
+"""Weights on a data set they never saw: only shared expressions count, and bad input is one clear line."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from relgan.cli import main
+from relgan.data.tensors import FaceTensors
+from relgan.models import Baseline, Classifier, Generator, initialise
+from relgan.recognition import predict_baseline
+from relgan.training import make_fabric
+from relgan.transfer import measure_transfer
+from relgan.weights import load_weights, save_weights
+
+from .test_cli import crops, fails
+
+CLASSES = ["anger", "disgust", "happiness"]  # the drawn faces show anger, happiness and surprise
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("weights")
+    generator = Generator(32, width=0.25)
+    baseline, classifier = Baseline(3, 32, width=0.25), Classifier(3)
+    for seed, network in enumerate((generator, baseline, classifier)):
+        initialise(network, torch.Generator().manual_seed(seed))
+    save_weights(folder, generator, CLASSES, {}, classifier=classifier, baseline=baseline)
+    return folder
+
+
+def test_only_expressions_both_know_are_counted(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = crops(tmp_path / "CK+48")
+    main(["test", "ck48", str(root), "--weights", str(weights), "--out", str(tmp_path / "out")])
+    found = json.loads((tmp_path / "out" / "test.json").read_text())
+    assert found["expressions"] == ["anger", "happiness"]
+    assert (found["faces"], found["people"]) == (16, 4)
+    assert np.sum(found["methods"]["relgan"]["confusion"]) == 16
+    assert found["chance"] == 0.5
+    assert found["identity"]["expression_code"]["chance"] == 0.25
+    assert "McNemar" in capsys.readouterr().out
+
+
+def test_accuracy_is_that_of_the_likeliest_shared_expression(weights: Path, tmp_path: Path) -> None:
+    from relgan.study import align_dataset
+
+    aligned = align_dataset("ck48", crops(tmp_path / "CK+48"), tmp_path / "out")
+    data, fabric = FaceTensors.of(aligned.faces, aligned.pictures, CLASSES), make_fabric("32-true", "cpu")
+    loaded = load_weights(weights)
+    assert loaded.baseline is not None
+    found = measure_transfer(loaded, data, fabric)
+    table = predict_baseline(loaded.baseline, data, 32, fabric)
+    likelier = np.where(table[:, 0] > table[:, 2], "anger", "happiness")
+    truth = np.array([face.expression for face in data.faces])
+    shared = np.isin(truth, ["anger", "happiness"])
+    assert found["methods"]["baseline"]["accuracy"] == pytest.approx((likelier == truth)[shared].mean())
+
+
+def test_weights_without_a_classifier_and_unknown_parts_are_refused(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, out = crops(tmp_path / "CK+48"), tmp_path / "out"
+    bare = tmp_path / "bare"
+    save_weights(bare, load_weights(weights).generator, CLASSES, {})
+    assert "relgan train" in fails(capsys, "test", "ck48", root, "--weights", bare, "--out", out)
+    options = ("--weights", weights, "--out", out, "--split", "test")
+    assert "no such part" in fails(capsys, "test", "ck48", root, *options)
