@@ -56,6 +56,21 @@ def test_train_makes_weights_for_use_from_several_data_sets(
     more = tmp_path / "more"
     main(["train", "ck48", str(first), "--from", str(weights), "--out", str(more), *steps])
     assert load_weights(more).card.provenance["start"] == loaded.digest()[:16]
+    kept = tmp_path / "kept"
+    options = [
+        "--also",
+        f"ck48={second}",
+        "--from",
+        str(weights),
+        "--max-steps",
+        "2",
+        "--baseline-steps",
+        "0",
+    ]
+    main(["train", "ck48", str(first), *options, "--half", "--out", str(kept)])
+    before, after = loaded.baseline, load_weights(kept).baseline
+    assert before is not None and after is not None
+    assert all(torch.equal(a, b) for a, b in zip(before.parameters(), after.parameters(), strict=True))
     assert "NAME=ROOT" in fails(capsys, "train", "ck48", first, "--also", "ck48", "--out", more)
 
 

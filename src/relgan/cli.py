@@ -102,7 +102,7 @@ class Pretrain:
     max_steps: int | None = None
     """Steps of stage 1; the preset's where not given."""
     baseline_steps: int | None = None
-    """Steps of the baseline, where it is trained; the preset's where not given."""
+    """Steps of the baseline, where it is trained; the preset's where not given. 0 keeps that of --from."""
     seed: int = 0
     """Everything random follows from it."""
     half: bool = False
@@ -300,8 +300,9 @@ def train(verb: Pretrain, command: str) -> None:
 
     config = preset(verb.preset)
     for option, steps in (("--max-steps", verb.max_steps), ("--baseline-steps", verb.baseline_steps)):
-        if steps is not None and steps < 1:
-            raise InputError(f"{option} {steps}: give at least 1")
+        least = 0 if option == "--baseline-steps" and verb.start != "scratch" else 1
+        if steps is not None and steps < least:
+            raise InputError(f"{option} {steps}: give at least {least}")
     if verb.max_steps is not None:
         stage1 = replace(config.reenactment, max_steps=verb.max_steps, epochs=verb.max_steps)
         config = replace(config, reenactment=stage1)

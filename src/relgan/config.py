@@ -155,10 +155,11 @@ PRESETS: dict[str, Config] = {
             learning_rate=2e-4,
             discriminator_learning_rate=2e-4,
             # With so few steps the terms that come from D drown the pixels: at 50 and 30, and still at 5 and
-            # 3, the pictures are striped and the code learns less (docs/evaluate.md).
-            lambda_adversarial=0.05,
-            lambda_expression=0.5,
-            lambda_identity=0.25,
+            # 3, the pictures are striped and the code learns less (docs/evaluate.md); at 0.5 and 0.25 they
+            # are still scribbled on after 1,600 steps of 64 (docs/weights.md).
+            lambda_adversarial=0.01,
+            lambda_expression=0.1,
+            lambda_identity=0.05,
             # The class signal that D sends through the decoder is slow to reach f(e); these two are direct.
             lambda_code=0.5,
             lambda_guide=1.0,

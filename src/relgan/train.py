@@ -42,7 +42,7 @@ def train(
         fabric: one device or several; several share every batch of stage 1 by DDP.
         recognition: train stage 2 and the CNN baseline too; without it stage 1 alone, for later runs to begin
             with.
-        start: weights to begin with.
+        start: weights to begin with; their baseline is kept as it is where the settings give it no steps.
         seed: everything random follows from it.
         dataset, command: for the card.
         half: store 16-bit floats.
@@ -73,7 +73,12 @@ def train(
     try:
         with progress_bar(progress and fabric.is_global_zero) as bar:
             baseline = None
-            if recognition or config.reenactment.from_baseline:
+            kept = config.baseline.max_steps == 0 and start is not None
+            if kept and start is not None:
+                if start.baseline is None or start.card.expressions != data.classes:
+                    raise InputError("--baseline-steps 0: --from holds no baseline for these expressions")
+                baseline = start.baseline
+            elif recognition or config.reenactment.from_baseline:
                 baseline = train_baseline(
                     data,
                     config,
@@ -90,7 +95,9 @@ def train(
                 out=out,
                 fabric=fabric,
                 start=start,
-                encoder=baseline.encoder if baseline and config.reenactment.from_baseline else None,
+                encoder=baseline.encoder
+                if baseline and not kept and config.reenactment.from_baseline
+                else None,
                 progress=bar,
                 name="stage 1",
             )

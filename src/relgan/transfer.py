@@ -115,12 +115,14 @@ def print_transfer(found: dict[str, Any], console: Console | None = None) -> Non
     console = console or Console()
     title = f"{found['faces']} faces, {found['people'] or 'unknown'} people; always the commonest: "
     table = Table(title=title + percent(found["chance"]), title_justify="left")
-    for heading in ("", "accuracy", "macro F1", *found["expressions"]):
+    for heading in ("", "CNN baseline", "REL-GAN"):
         table.add_column(heading, justify="right" if heading else "left")
-    for name, label in (("baseline", "CNN baseline"), ("relgan", "REL-GAN")):
-        scores = found["methods"][name]
-        recalls = [percent(row["recall"]) for row in scores["per_expression"]]
-        table.add_row(label, percent(scores["accuracy"]), percent(scores["macro_f1"]), *recalls)
+    methods = [found["methods"][name] for name in ("baseline", "relgan")]
+    for key, label in (("accuracy", "accuracy"), ("macro_f1", "macro F1")):
+        table.add_row(label, *(percent(scores[key]) for scores in methods))
+    for place, expression in enumerate(found["expressions"]):
+        recalls = [percent(scores["per_expression"][place]["recall"]) for scores in methods]
+        table.add_row(f"recall, {expression}", *recalls)
     console.print(table)
     test = found["mcnemar"]
     alone = f"right alone: REL-GAN {test['first_only']}, baseline {test['second_only']}"
