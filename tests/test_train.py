@@ -69,7 +69,8 @@ def test_train_makes_weights_for_use_from_several_data_sets(
     ]
     main(["train", "ck48", str(first), *options, "--half", "--out", str(kept)])
     before, after = loaded.baseline, load_weights(kept).baseline
-    assert before is not None and after is not None
+    assert before is not None
+    assert after is not None
     assert all(torch.equal(a, b) for a, b in zip(before.parameters(), after.parameters(), strict=True))
     assert "NAME=ROOT" in fails(capsys, "train", "ck48", first, "--also", "ck48", "--out", more)
 

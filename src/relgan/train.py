@@ -88,6 +88,7 @@ def train(
                     start=start.baseline if start else None,
                     progress=bar,
                 ).model
+            begin_there = config.reenactment.from_baseline and not kept
             stage1 = train_reenactment(
                 data,
                 config,
@@ -95,9 +96,7 @@ def train(
                 out=out,
                 fabric=fabric,
                 start=start,
-                encoder=baseline.encoder
-                if baseline and not kept and config.reenactment.from_baseline
-                else None,
+                encoder=baseline.encoder if baseline and begin_there else None,
                 progress=bar,
                 name="stage 1",
             )
