@@ -157,6 +157,7 @@ def save_weights(
     for name, network in weights.networks().items():
         beside = folder / (name + ".part")
         save_file({key: _stored(value, half) for key, value in network.state_dict().items()}, beside)
+        beside.chmod(0o644)  # safetensors writes for its owner alone
         card.sha256[name] = _hash(beside)
         os.replace(beside, folder / name)
     write_text(json.dumps(asdict(card), indent=1) + "\n", folder / CARD)
