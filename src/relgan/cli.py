@@ -72,7 +72,7 @@ class Evaluate:
     """Regular expression whose group is the person, searched in each path below the root."""
     start: Annotated[str | None, tyro.conf.arg(name="from")] = None
     """What every fold begins with: packaged weights (synthetic, wild), a folder made by `relgan pretrain` or
-    `train` on other people's faces, or scratch. Preset paper takes scratch where not given."""
+    `train` on other people's faces, or scratch. Where not given fast and best take synthetic, paper scratch."""
     workers: int | None = None
     """Processes that prepare faces; one a core where not given."""
     device: Device = "auto"
@@ -315,7 +315,7 @@ def train(verb: Pretrain, command: str) -> None:
     from relgan.training import make_fabric
 
     start = weights_named(verb.start)
-    config = start.fitted(config) if start else config
+    config = replace(start.fitted(config) if start else config, start=verb.start)
     fabric = make_fabric(config.precision, verb.device, verb.devices)
     fabric.launch()
     # One process prepares the faces; the others find them done.
@@ -369,6 +369,8 @@ def run_protocol(
     cluster: bool = False,
 ) -> None:
     """Prepare, evaluate, print the table and where the report is."""
+    from dataclasses import replace
+
     from relgan.config import preset, tuned
 
     config = preset(preset_name)
@@ -379,7 +381,7 @@ def run_protocol(
 
     start = start or config.start
     weights = weights_named(start)
-    config = tuned(weights.fitted(config)) if weights else config
+    config = replace(tuned(weights.fitted(config)) if weights else config, start=start)
     study = study_of(dataset, root, out, subject_pattern, workers, command, align=config.align)
     if weights is not None:
         study.notes.append(f"both methods began from the weights {start}")
