@@ -72,7 +72,7 @@ class Evaluate:
     """Regular expression whose group is the person, searched in each path below the root."""
     start: Annotated[str | None, tyro.conf.arg(name="from")] = None
     """What every fold begins with: packaged weights (synthetic, wild), a folder made by `relgan pretrain` or
-    `train` on other people's faces, or scratch. Where not given fast and best take synthetic, paper scratch."""
+    `train` on other people's faces, or scratch. Where not given: synthetic, and scratch for preset paper."""
     workers: int | None = None
     """Processes that prepare faces; one a core where not given."""
     device: Device = "auto"
