@@ -19,6 +19,7 @@ from relgan.recognition import (
     train_baseline,
     train_classifier,
     training_views,
+    views_for,
 )
 from relgan.training import make_fabric
 
@@ -83,6 +84,13 @@ def test_training_views_are_spread_and_never_test_views() -> None:
     assert training_views(40) == tuple(range(VARIANTS))
     assert len(set(training_views(20))) == 20
     assert max(training_views(7)) < VARIANTS
+
+
+def test_large_sets_give_fewer_views_of_each_face() -> None:
+    config = RecognitionConfig(variants=20)
+    assert len(views_for(100, config)) == 20
+    assert len(views_for(50_000, config)) == 4
+    assert len(views_for(10**6, config)) == 1
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ from relgan.recognition import (
     quick_score,
     train_baseline,
     train_classifier,
-    training_views,
+    views_for,
 )
 from relgan.reenactment import CHECKPOINT, train_reenactment
 from relgan.seeds import seeded
@@ -198,7 +198,7 @@ def run_fold(
     )
     generator = stage1.generator
     encoder = generator.expression_encoder
-    codes = encode(encoder, train, training_views(config.recognition.variants), size, fabric)
+    codes = encode(encoder, train, views_for(len(train), config.recognition), size, fabric)
     classifier = train_classifier(codes, train.expression.cpu(), len(train.classes), config.recognition, seed)
     relgan_probabilities = predict_codes(encoder, classifier, test, size, fabric)
     relgan_seconds = time.monotonic() - began

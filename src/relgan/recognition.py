@@ -27,6 +27,8 @@ if TYPE_CHECKING:  # seconds to import, and prediction does without
     from rich.progress import Progress
 
 ENCODE_BATCH = 128
+MAX_CODES = 200_000
+"""Views of all faces together that stage 2 learns from."""
 
 Floats = NDArray[np.float32]
 
@@ -102,6 +104,12 @@ def train_classifier(
 def training_views(count: int) -> tuple[int, ...]:
     """``count`` of the 40 training variants, spread over places, angles and flips."""
     return tuple(sorted({round(k * VARIANTS / count) for k in range(count)}))[:count]
+
+
+def views_for(faces: int, config: RecognitionConfig) -> tuple[int, ...]:
+    """The training variants that stage 2 sees of each of so many faces: fewer where the codes would be too
+    many."""
+    return training_views(max(1, min(config.variants, MAX_CODES // faces)))
 
 
 @torch.no_grad()

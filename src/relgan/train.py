@@ -8,13 +8,10 @@ from relgan.config import Config
 from relgan.data.augment import CENTRE
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
-from relgan.recognition import encode, train_baseline, train_classifier, training_views
+from relgan.recognition import encode, train_baseline, train_classifier, views_for
 from relgan.reenactment import CHECKPOINT, train_reenactment
 from relgan.training import device_name, progress_bar
 from relgan.weights import CARD, Card, Weights, load_weights, save_weights
-
-MAX_CODES = 200_000
-"""Views of all faces together that stage 2 learns from."""
 
 
 def train(
@@ -102,7 +99,7 @@ def train(
             )
             generator, classifier = stage1.generator, None
             if recognition:
-                views = training_views(max(1, min(config.recognition.variants, MAX_CODES // len(data))))
+                views = views_for(len(data), config.recognition)
                 codes = encode(generator.expression_encoder, data, (*CENTRE, *views), config.size, fabric)
                 labels = data.expression.cpu()
                 classifier = train_classifier(codes, labels, len(data.classes), config.recognition, seed)
