@@ -50,6 +50,8 @@ class ReenactmentConfig:
     """`relgan train`: the baseline is trained first, and G_es begins as its encoder; not in the paper."""
     lambda_guide: float = 0.0
     """Weight of the cross-entropy of a linear layer on f(e) of the source; not in the paper."""
+    decoder_only: bool = False
+    """A new decoder learns to paint from the codes of finished encoders, which stay as they are."""
     jitter: float = 0.0
     """How strongly light, contrast, colour and sharpness of a picture are varied (0: never; 1: as a camera
     would)."""
@@ -225,6 +227,26 @@ PRESETS["best"] = replace(
     recognition=RecognitionConfig(variants=8, epochs=20),
     baseline=replace(
         PRESETS["fast"].baseline, epochs=1000, max_steps=3000, batch_size=64, learning_rate=6e-4, decay=True
+    ),
+)
+
+# A new decoder for finished encoders, asked for pixels alone: D's terms leave marks (docs/weights.md).
+PRESETS["decoder"] = replace(
+    PRESETS["best"],
+    preset="decoder",
+    reenactment=replace(
+        PRESETS["best"].reenactment,
+        max_steps=1300,
+        learning_rate=1e-3,
+        lambda_adversarial=0.0,
+        lambda_expression=0.0,
+        lambda_identity=0.0,
+        lambda_code=0.0,
+        lambda_guide=0.0,
+        lambda_keep=0.0,
+        jitter=0.0,
+        from_baseline=False,
+        decoder_only=True,
     ),
 )
 

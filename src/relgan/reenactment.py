@@ -108,7 +108,7 @@ def discriminator_step(
 
 
 def generator_step(
-    discriminator: Discriminator,
+    discriminator: Discriminator | None,
     judge: Generator,
     batch: PairBatch,
     reenacted: Reenacted,
@@ -116,16 +116,19 @@ def generator_step(
     warmth: float = 1.0,
     shift: tuple[int, int] = (0, 0),
 ) -> dict[str, Tensor]:
-    """One evaluation of equation 4 (which holds 2 and 3).
+    """One evaluation of equation 4 (which holds 2 and 3); of 3 alone where no discriminator is given.
 
     ``judge`` is the averaged generator: where a target's person is unknown its identity encoder, which this
     step does not train, tells whether the output still is the target.
     """
-    judgement = discriminator(shifted(reenacted.picture, shift))
     pixel = pixel_loss(reenacted.picture, batch.truth, batch.has_truth)
-    losses = generator_loss(
-        judgement.expression, batch.expression, judgement.identity, batch.identity, pixel, config, warmth
-    )
+    if discriminator is None:
+        losses = {"generator": config.lambda_pixel * pixel, "pixel": pixel}
+    else:
+        judgement = discriminator(shifted(reenacted.picture, shift))
+        losses = generator_loss(
+            judgement.expression, batch.expression, judgement.identity, batch.identity, pixel, config, warmth
+        )
     if config.lambda_code and reenacted.truth_code is not None:
         losses["code"] = code_loss(
             reenacted.expression_code, reenacted.truth_code, batch.has_truth, batch.expression
@@ -199,11 +202,18 @@ def train_reenactment(
         raw_generator.load_state_dict(start.generator.state_dict())
         if start.discriminator is not None:
             load_fitting(raw_discriminator, start.discriminator)
+        if stage.decoder_only:
+            initialise(raw_generator.decoder, initial)
     if encoder is not None:
         raw_generator.expression_encoder.load_state_dict(encoder.state_dict())
     average = copy.deepcopy(raw_generator).requires_grad_(False).eval().to(fabric.device)
     for model in (raw_generator, raw_discriminator, average):
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    if stage.decoder_only:
+        for part in (raw_generator.expression_encoder, raw_generator.identity_encoder):
+            part.requires_grad_(False).eval()
+    judged = bool(stage.lambda_adversarial or stage.lambda_expression or stage.lambda_identity)
 
     def adam(network: nn.Module, rate: float) -> torch.optim.Adam:
         fused = fabric.device.type in ("cpu", "cuda")
@@ -263,8 +273,8 @@ def train_reenactment(
             # D judges first; once it is near its optimum it waits for G (section 4.1).
             raw_discriminator.requires_grad_(True)
             shift = draw_shift(stage.discriminator_shift, seed, step)
-            d_losses = discriminator_step(discriminator, batch, reenacted, shift)
-            if _mean(fabric, d_losses["discriminator"]) > stage.discriminator_threshold:
+            d_losses = discriminator_step(discriminator, batch, reenacted, shift) if judged else {}
+            if judged and _mean(fabric, d_losses["discriminator"]) > stage.discriminator_threshold:
                 discriminator_adam.zero_grad()
                 fabric.backward(d_losses["discriminator"])
                 discriminator_adam.step()
@@ -273,7 +283,8 @@ def train_reenactment(
             raw_discriminator.requires_grad_(False)
             warmth = min(1.0, step / stage.warmup_steps) if stage.warmup_steps else 1.0
             with fabric.autocast():
-                g_losses = generator_step(raw_discriminator, average, batch, reenacted, stage, warmth, shift)
+                judge = raw_discriminator if judged else None
+                g_losses = generator_step(judge, average, batch, reenacted, stage, warmth, shift)
                 if stage.lambda_guide:
                     guided = expression_loss(guide(reenacted.expression_code), batch.expression)
                     g_losses["guide"] = guided
