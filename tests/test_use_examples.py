@@ -60,3 +60,19 @@ def test_weights_are_tried_on_another_data_set(tmp_path: Path, folder: Path) -> 
     assert results["faces"] == 6
     assert sum(map(sum, results["confusion"])) == 6
     assert f"accuracy {results['accuracy']:.3f}" in told
+
+
+def test_weights_are_trained_on_a_folder_of_ones_own(tmp_path: Path, folder: Path) -> None:
+    for expression in ("anger", "happiness"):
+        (tmp_path / "set" / expression).mkdir(parents=True)
+        for k in range(3):
+            face = Image.fromarray(synthetic_face(k, expression)).resize((224, 224))
+            canvas = Image.new("RGB", (320, 320), "gray")
+            canvas.paste(face, (40, 40))
+            canvas.save(tmp_path / "set" / expression / f"person{k}.png")
+    picture = tmp_path / "set" / "anger" / "person0.png"
+    where = (tmp_path / "set", r"person(\d+)", tmp_path / "out", picture, folder, 1)
+    told = run(tmp_path, "train_folder.py", *where)
+    assert told.startswith("6 faces of 3 people show anger, happiness")
+    assert (tmp_path / "out" / "card.json").exists()
+    assert told.split()[-1] in {"anger", "happiness"}
