@@ -16,7 +16,7 @@ from PIL import Image
 from relgan.cli import main
 from relgan.predict import predict_files
 from relgan.recognizer import Recognizer
-from relgan.timeline import BINS, TRACKS, Timeline
+from relgan.timeline import BINS, TRACKS, Timeline, bridged
 
 from .clips import CLASSES, moving, photograph, random_weights, write_clip, write_sound
 from .test_cli import fails
@@ -285,3 +285,16 @@ def test_a_timeline_is_bounded_and_keeps_the_means() -> None:
     assert line.width * BINS > 4000
     assert line.forgotten == 401 - TRACKS
     assert line.lines()[0] == "face 0  0.0 to 3999.9 s, 40000 frames  fear 100 %"
+
+
+def test_frames_at_the_edges_of_bins_fall_into_bins_of_their_own() -> None:
+    timeline = Timeline(["anger", "fear"])
+    for frame in range(40):
+        timeline.add(frame / 10, 0, np.array([0.25, 0.75]))
+    assert timeline.tracks[0].counts[:40].tolist() == [1] * 40
+
+
+def test_short_holes_are_bridged_and_long_ones_left() -> None:
+    means = np.array([[1.0], [0.0], [2.0], [0.0], [0.0], [0.0], [3.0]])
+    seen = means[:, 0] > 0
+    assert bridged(means, seen, 2)[:, 0].tolist() == [1, 1, 2, 0, 0, 0, 3]

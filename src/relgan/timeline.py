@@ -1,6 +1,7 @@
 """What a video's faces showed over time, in bounded memory, and the plot of it."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +88,9 @@ class Timeline:
             )
         track = self.tracks[number]
         track.last, track.rows = max(track.last, time_s), track.rows + 1
-        track.sums[int(time_s / self.width)] += probabilities
-        track.counts[int(time_s / self.width)] += 1
+        place = min(int(time_s / self.width + 1e-6), BINS - 1)  # 0.3 / 0.1 is a little less than 3
+        track.sums[place] += probabilities
+        track.counts[place] += 1
         track.wins[int(probabilities.argmax())] += 1
 
     def lines(self) -> list[str]:
@@ -129,7 +131,8 @@ class Timeline:
             sums[:bins], counts[:bins] = track.sums[:bins], track.counts[:bins]
             sums = sums.reshape(count, step, -1).sum(1)
             counts = counts.reshape(count, step).sum(1)
-            means = (sums / np.maximum(counts, 1)[:, None]).T
+            means = sums / np.maximum(counts, 1)[:, None]
+            means = bridged(means, counts > 0, round(1 / (self.width * step))).T
             bottom = np.zeros(count)
             for name, values in zip(self.classes, means, strict=True):
                 axes.bar(
@@ -149,3 +152,14 @@ class Timeline:
         figure.savefig(beside, dpi=110, format="png")
         beside.replace(path)
         return True
+
+
+def bridged(means: NDArray[np.float64], seen: NDArray[np.bool_], longest: int) -> NDArray[np.float64]:
+    """Rows (N, C) with holes of up to ``longest`` rows between seen ones filled by the row before them: a
+    face missed for a moment has not gone."""
+    result = means.copy()
+    places = np.flatnonzero(seen)
+    for before, after in pairwise(places.tolist()):
+        if 1 < after - before <= longest + 1:
+            result[before + 1 : after] = means[before]
+    return result
