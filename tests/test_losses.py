@@ -164,7 +164,7 @@ def test_code_loss_contrasts_each_source_with_truths_of_other_expressions() -> N
     has_truth, expression = torch.tensor([True, True, True, False]), torch.tensor([0, 1, 0, 2])
 
     def cosine(a: Tensor, b: Tensor) -> float:
-        return float((a @ b) / (a.norm() * b.norm()))
+        return float(((a @ b) / (a.norm() * b.norm())).detach())
 
     expected = 0.0
     for i in range(3):
