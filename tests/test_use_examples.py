@@ -23,6 +23,18 @@ def run(place: Path, name: str, *arguments: object) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=300, cwd=place).stdout
 
 
+def labelled_folder(root: Path) -> Path:
+    """ROOT/<expression>/person<k>.png: three people showing two expressions."""
+    for expression in ("anger", "happiness"):
+        (root / expression).mkdir(parents=True)
+        for k in range(3):
+            face = Image.fromarray(synthetic_face(k, expression)).resize((224, 224))
+            canvas = Image.new("RGB", (320, 320), "gray")
+            canvas.paste(face, (40, 40))
+            canvas.save(root / expression / f"person{k}.png")
+    return root
+
+
 def test_a_folder_is_predicted(tmp_path: Path, folder: Path) -> None:
     (tmp_path / "photos").mkdir()
     for k in range(3):
@@ -48,14 +60,8 @@ def test_a_face_is_reenacted(tmp_path: Path, folder: Path) -> None:
 
 
 def test_weights_are_tried_on_another_data_set(tmp_path: Path, folder: Path) -> None:
-    for expression in ("anger", "happiness"):
-        (tmp_path / "set" / expression).mkdir(parents=True)
-        for k in range(3):
-            face = Image.fromarray(synthetic_face(k, expression)).resize((224, 224))
-            canvas = Image.new("RGB", (320, 320), "gray")
-            canvas.paste(face, (40, 40))
-            canvas.save(tmp_path / "set" / expression / f"person{k}.png")
-    told = run(tmp_path, "cross_dataset.py", "folder", tmp_path / "set", tmp_path / "out", folder)
+    root = labelled_folder(tmp_path / "set")
+    told = run(tmp_path, "cross_dataset.py", "folder", root, tmp_path / "out", folder)
     results = json.loads((tmp_path / "out" / "cross.json").read_text())
     assert results["faces"] == 6
     assert sum(map(sum, results["confusion"])) == 6
@@ -63,15 +69,9 @@ def test_weights_are_tried_on_another_data_set(tmp_path: Path, folder: Path) -> 
 
 
 def test_weights_are_trained_on_a_folder_of_ones_own(tmp_path: Path, folder: Path) -> None:
-    for expression in ("anger", "happiness"):
-        (tmp_path / "set" / expression).mkdir(parents=True)
-        for k in range(3):
-            face = Image.fromarray(synthetic_face(k, expression)).resize((224, 224))
-            canvas = Image.new("RGB", (320, 320), "gray")
-            canvas.paste(face, (40, 40))
-            canvas.save(tmp_path / "set" / expression / f"person{k}.png")
-    picture = tmp_path / "set" / "anger" / "person0.png"
-    where = (tmp_path / "set", r"person(\d+)", tmp_path / "out", picture, folder, 1)
+    root = labelled_folder(tmp_path / "set")
+    picture = root / "anger" / "person0.png"
+    where = (root, r"person(\d+)", tmp_path / "out", picture, folder, 1)
     told = run(tmp_path, "train_folder.py", *where)
     assert told.startswith("6 faces of 3 people show anger, happiness")
     assert (tmp_path / "out" / "card.json").exists()

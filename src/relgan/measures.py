@@ -49,16 +49,7 @@ def measure_fold(
     """
     few = len(test.people) < 2 and bool(validation.people)
     unseen = together(test, validation) if few else test
-    encoders = {
-        "expression_code": generator.expression_encoder,
-        "baseline_features": baseline.encoder,
-        "identity_code": generator.identity_encoder,
-    }
-
-    def codes_of(data: FaceTensors) -> dict[str, Floats]:
-        return {name: encode(net, data, CENTRE, size, fabric)[:, 0].numpy() for name, net in encoders.items()}
-
-    codes, labels = codes_of(unseen), Labels.of(unseen.faces)
+    codes, labels = codes_of(generator, baseline, unseen, fabric), Labels.of(unseen.faces)
     np.savez_compressed(
         codes_file,
         allow_pickle=False,
@@ -70,10 +61,32 @@ def measure_fold(
     )
     return {
         "people_are_from": "test and validation" if few else "test",
-        **measure_codes(codes, labels, codes_of(train), Labels.of(train.faces), len(test), seed),
+        **measure_codes(
+            codes,
+            labels,
+            codes_of(generator, baseline, train, fabric),
+            Labels.of(train.faces),
+            len(test),
+            seed,
+        ),
         "reenactment": measure_reenactment(
             generator, baseline, together(test, validation), len(test), size, seed
         ),
+    }
+
+
+def codes_of(
+    generator: Generator, baseline: Baseline, data: FaceTensors, fabric: Fabric
+) -> dict[str, Floats]:
+    """The codes of :data:`CODES`, (N, D) each, of the centre view of every face."""
+    encoders = {
+        "expression_code": generator.expression_encoder,
+        "baseline_features": baseline.encoder,
+        "identity_code": generator.identity_encoder,
+    }
+    return {
+        name: encode(network, data, CENTRE, generator.size, fabric)[:, 0].numpy()
+        for name, network in encoders.items()
     }
 
 

@@ -283,8 +283,8 @@ def train_reenactment(
             raw_discriminator.requires_grad_(False)
             warmth = min(1.0, step / stage.warmup_steps) if stage.warmup_steps else 1.0
             with fabric.autocast():
-                judge = raw_discriminator if judged else None
-                g_losses = generator_step(judge, average, batch, reenacted, stage, warmth, shift)
+                opponent = raw_discriminator if judged else None
+                g_losses = generator_step(opponent, average, batch, reenacted, stage, warmth, shift)
                 if stage.lambda_guide:
                     guided = expression_loss(guide(reenacted.expression_code), batch.expression)
                     g_losses["guide"] = guided

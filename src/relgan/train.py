@@ -70,11 +70,11 @@ def train(
     try:
         with progress_bar(progress and fabric.is_global_zero) as bar:
             baseline = None
-            kept = config.baseline.max_steps == 0 and start is not None
-            if kept and start is not None:
-                if start.baseline is None or start.card.expressions != data.classes:
+            kept = start if config.baseline.max_steps == 0 else None
+            if kept is not None:
+                if kept.baseline is None or kept.card.expressions != data.classes:
                     raise InputError("--baseline-steps 0: --from holds no baseline for these expressions")
-                baseline = start.baseline
+                baseline = kept.baseline
             elif recognition or config.reenactment.from_baseline:
                 baseline = train_baseline(
                     data,
@@ -85,7 +85,7 @@ def train(
                     start=start.baseline if start else None,
                     progress=bar,
                 ).model
-            begin_there = config.reenactment.from_baseline and not kept
+            begin_there = config.reenactment.from_baseline and kept is None
             stage1 = train_reenactment(
                 data,
                 config,

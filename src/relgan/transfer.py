@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from relgan.data.augment import CENTRE
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
+from relgan.measures import codes_of
 from relgan.metrics import per_expression, percent, recognition
 from relgan.probes import Labels, identity_probe, verification_error
-from relgan.recognition import encode, predict_baseline, predict_codes
+from relgan.recognition import predict_baseline, predict_codes
 from relgan.reenacted import measure_reenactment
 from relgan.significance import mcnemar
 from relgan.training import write_text
@@ -86,14 +86,8 @@ def _identity(weights: Weights, data: FaceTensors, fabric: Fabric, seed: int) ->
     if len(data.people) < 2:
         return None
     assert weights.baseline is not None
-    encoders = {
-        "expression_code": weights.generator.expression_encoder,
-        "baseline_features": weights.baseline.encoder,
-        "identity_code": weights.generator.identity_encoder,
-    }
     labels, found = Labels.of(data.faces), {}
-    for name, network in encoders.items():
-        codes = encode(network, data, CENTRE, weights.card.size, fabric)[:, 0].numpy()
+    for name, codes in codes_of(weights.generator, weights.baseline, data, fabric).items():
         linear = identity_probe(codes, labels, "linear", seed)
         found[name] = {
             "linear": linear.accuracy,

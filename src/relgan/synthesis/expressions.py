@@ -177,13 +177,10 @@ def shape_weights(head: Head, units: Tensor, ancestry: Tensor) -> Tensor:
     share = ancestry / ancestry.sum(1, keepdim=True)
     weights = torch.einsum("ba,rak,br->bk", units.flatten(1), _unit_matrix(head), share)
     # Frontalis against corrugator: brows that are raised and knitted at once come together without sinking.
-    raised = units[:, UNIT_INDEX[1]].clamp(0, 1)
-    for side, word in enumerate(("Left", "Right")):
-        weights[:, head.names[f"browDown{word}"]] *= 1 - 0.8 * raised[:, side]
-        for name in ANCESTRIES:
-            weights[:, head.names[f"{name}/eyebrows-{word.lower()}-down"]] *= 1 - 0.8 * raised[:, side]
+    sinking = 1 - 0.8 * units[:, UNIT_INDEX[1]].clamp(0, 1)
     grin = units[:, UNIT_INDEX[13]].clamp(0, 1)
     for side, word in enumerate(("Left", "Right")):
+        weights[:, head.names[f"browDown{word}"]] *= sinking[:, side]
         # What lifts the upper lip must not add up, or the gums come through it.
         lift, smile = head.names[f"mouthUpperUp{word}"], head.names[f"mouthSmile{word}"]
         weights[:, smile] *= 1 - 0.45 * grin[:, side]
@@ -191,6 +188,7 @@ def shape_weights(head: Head, units: Tensor, ancestry: Tensor) -> Tensor:
         allowed = (1.05 - 0.5 * weights[:, smile]).clamp(min=0.15)
         weights[:, lift] = torch.minimum(weights[:, lift], allowed)
         for name in ANCESTRIES:
+            weights[:, head.names[f"{name}/eyebrows-{word.lower()}-down"]] *= sinking[:, side]
             weights[:, head.names[f"{name}/mouth-corner-puller/{word.lower()}"]] *= 1 - 0.8 * grin[:, side]
             weights[:, head.names[f"{name}/mouth-elevation/{word.lower()}"]] *= 1 - 0.7 * grin[:, side]
         for prefix, limit in LIMITS.items():
