@@ -1,20 +1,27 @@
-"""Folds on a local Ray of two workers: the same results, also when a worker is killed or sees no folder."""
+"""Folds and predictions on a local Ray of two workers: the same results, also when a worker is killed or does
+not see the files."""
 
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 ray = pytest.importorskip("ray")
 
-from relgan import cluster, crossval  # noqa: E402
+from relgan import bulk, cluster, crossval  # noqa: E402
 from relgan.errors import InputError  # noqa: E402
+from relgan.predict import embed_files, predict_files  # noqa: E402
+from relgan.recognizer import Recognizer  # noqa: E402
 
+from .clips import moving, photograph, random_weights, write_clip  # noqa: E402
 from .test_crossval import TINY, Drawn, run, study  # noqa: E402
 
 RESULTS = ("faces", "folds_finished", "methods", "disentanglement")
@@ -66,35 +73,41 @@ def test_a_killed_worker_loses_nothing(drawn: Drawn, tmp_path: Path, two_workers
     case, out = study(drawn), tmp_path / "out"
     longer = replace(TINY, reenactment=replace(TINY.reenactment, max_steps=40, epochs=200, samples=0))
     here = run(case, tmp_path / "here", longer, folds=[0, 2])
+    with one_worker_killed(b"fold_task", lambda: bool(list(out.rglob("log.jsonl")))):  # stage 1 has begun
+        there = run(case, out, longer, folds=[0, 2], cluster=True)
+    assert {key: here[key] for key in RESULTS} == {key: there[key] for key in RESULTS}
+    assert files_of(tmp_path / "here") == files_of(out)
+
+
+@contextmanager
+def one_worker_killed(task: bytes, ready: Callable[[], bool]) -> Iterator[None]:
+    """Kill one worker that runs a task, as soon as it is time."""
     killed: list[int] = []
     over = threading.Event()
 
     def kill_one() -> None:
-        """The worker in whose fold stage 1 has begun."""
         while not killed and not over.wait(0.01):
-            if list(out.rglob("log.jsonl")):
-                for pid in workers_of_this_process()[:1]:
+            if ready():
+                for pid in workers_of_this_process(task)[:1]:
                     os.kill(pid, signal.SIGKILL)
                     killed.append(pid)
 
     killer = threading.Thread(target=kill_one)
     killer.start()
     try:
-        there = run(case, out, longer, folds=[0, 2], cluster=True)
+        yield
     finally:
         over.set()
         killer.join()
     assert killed
-    assert {key: here[key] for key in RESULTS} == {key: there[key] for key in RESULTS}
-    assert files_of(tmp_path / "here") == files_of(out)
 
 
-def working(title: bytes) -> bool:
-    return title.startswith(b"ray::") and b"fold_task" in title
+def workers_of_this_process(task: bytes) -> list[int]:
+    """Processes that run a task for the Ray that this process started."""
 
+    def working(title: bytes) -> bool:
+        return title.startswith(b"ray::") and task in title
 
-def workers_of_this_process() -> list[int]:
-    """Processes that run a fold for the Ray that this process started."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -129,3 +142,69 @@ def test_an_error_of_a_fold_comes_back_as_it_is(
     monkeypatch.setattr(cluster, "fold_task", wrong)
     with pytest.raises(InputError, match="this fold cannot be run"):
         run(study(drawn), tmp_path, folds=[0], cluster=True)
+
+
+@pytest.fixture(scope="module")
+def recognizer(tmp_path_factory: pytest.TempPathFactory) -> Recognizer:
+    return Recognizer.load(random_weights(tmp_path_factory.mktemp("weights")), device="cpu")
+
+
+@pytest.fixture
+def album(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Photographs, some of which give nothing, and a video; in pieces of four pictures."""
+    monkeypatch.setattr(bulk, "CHUNK", 4)
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for k in range(14):
+        Image.fromarray(photograph((k, 20 + 5 * k, 60))).save(folder / f"{k:02d}.png")
+    (folder / "03.png").write_bytes(b"broken")
+    Image.fromarray(np.full((90, 90, 3), 128, np.uint8)).save(folder / "07.png")
+    (folder / "08.txt").write_text("passed over")
+    write_clip(folder / "05_clip.mp4", moving(40))
+    return folder
+
+
+Table = tuple[bytes, list[str], list[str]]
+
+
+def predicted(album: Path, recognizer: Recognizer, **named: Any) -> Table:
+    """The table of a run, and the lines it prints and warns with."""
+    out = album.parent / f"{named}.csv"
+    said: list[str] = []
+    warned: list[str] = []
+    outcome = predict_files(
+        [album], recognizer, csv=str(out), say=said.append, warn=warned.append, progress=False, **named
+    )
+    assert (outcome.inputs, outcome.faces, len(outcome.skipped)) == (15, 12 + 40, 2)
+    return out.read_bytes(), said, warned
+
+
+def test_a_cluster_predicts_what_one_machine_does(
+    album: Path, recognizer: Recognizer, two_workers: None
+) -> None:
+    here, there = (predicted(album, recognizer, cluster=cluster) for cluster in (False, True))
+    assert here == there
+    codes = [album.parent / name for name in ("here.csv", "there.csv")]
+    for out in codes:
+        embed_files([album], recognizer, str(out), cluster=out.stem == "there", progress=False)
+    assert codes[0].read_bytes() == codes[1].read_bytes()
+    with pytest.raises(InputError, match="--annotate"):
+        predicted(album, recognizer, cluster=True, annotate=album.parent / "seen")
+
+
+def test_a_killed_worker_loses_no_rows(album: Path, recognizer: Recognizer, two_workers: None) -> None:
+    here = predicted(album, recognizer)
+    with one_worker_killed(b"piece_task", lambda: True):
+        there = predicted(album, recognizer, cluster=True)
+    assert here == there
+
+
+def test_a_worker_that_does_not_see_a_file_is_an_error(
+    album: Path, recognizer: Recognizer, two_workers: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(album)
+    monkeypatch.setattr(bulk.os, "getcwd", lambda: "/not/on/this/machine")
+    out = album.parent / "out.csv"
+    with pytest.raises(InputError, match=r"does not see 00\.png"):
+        predict_files(["00.png"], recognizer, csv=str(out), cluster=True, progress=False)
+    assert len(out.read_text().splitlines()) == 1

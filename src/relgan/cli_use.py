@@ -43,6 +43,8 @@ class Predict:
     """Of videos, look at so many frames a second; all where not given."""
     device: Device = "auto"
     """Where to compute."""
+    cluster: bool = False
+    """Share the files out over a Ray cluster: the one RAY_ADDRESS names, else this machine's."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ class Embed:
     """Of videos, look at so many frames a second; all where not given."""
     device: Device = "auto"
     """Where to compute."""
+    cluster: bool = False
+    """Share the files out over a Ray cluster: the one RAY_ADDRESS names, else this machine's."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,7 @@ def predict(verb: Predict) -> None:
                 every=verb.every,
                 fps=verb.fps,
                 min_face=verb.min_face,
+                cluster=verb.cluster,
                 say=say if verb.csv is None else lambda _: None,
                 warn=warn,
             ),
@@ -134,6 +139,7 @@ def embed(verb: Embed) -> None:
                 every=verb.every,
                 fps=verb.fps,
                 min_face=verb.min_face,
+                cluster=verb.cluster,
                 warn=warn,
             ),
             kept,

@@ -1,7 +1,7 @@
 """``relgan predict`` and ``relgan embed``: pictures, folders and videos in, rows out, as they are made."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,18 +12,17 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 
 from relgan.annotate import annotated, save_picture
+from relgan.bulk import Job, Part, Say, pieces, run_pieces
 from relgan.errors import InputError
 from relgan.faces.crops import crop_names
 from relgan.faces.detect import Detector
 from relgan.pictures import find_files, is_video
 from relgan.recognizer import Recognizer
-from relgan.shots import Shot, picture_shots
+from relgan.shots import Shot
 from relgan.tables import table_writer
 from relgan.timeline import Timeline
 from relgan.training import progress_bar
-from relgan.video import VideoWriter, video_shots
-
-Say = Callable[[str], None]
+from relgan.video import VideoWriter
 
 
 @dataclass
@@ -46,6 +45,7 @@ def predict_files(
     every: int = 1,
     fps: float | None = None,
     min_face: float | None = None,
+    cluster: bool = False,
     say: Say = lambda _: None,
     warn: Say = lambda _: None,
     progress: bool = True,
@@ -60,6 +60,7 @@ def predict_files(
         cropped: the pictures are faces already.
         every, fps: of videos; see :func:`relgan.video.video_shots`.
         min_face: smallest face to look for, in pixels.
+        cluster: share the files out over a Ray cluster (relgan.bulk); the rows stay the same.
         say: hears a line for each face of a picture and each face (track) of a video.
         warn: hears a line for each input that gives nothing, at once.
         progress: show a bar.
@@ -67,8 +68,10 @@ def predict_files(
     Raises:
         InputError: nothing can be read, or an output cannot be written.
     """
+    if cluster and annotate is not None:
+        raise InputError("--annotate: cannot be done with --cluster; leave out one of them")
     classes = [str(name) for name in recognizer.classes_]
-    work = _Work(paths, "predict", recognizer, cropped, every, fps, min_face, warn)
+    work = _Work(paths, "predict", recognizer, cropped, every, fps, min_face, cluster, warn)
     names = _copies(work.files, annotate) if annotate is not None else {}
     empty = recognizer.describe([])
     with ExitStack() as stack:
@@ -79,8 +82,7 @@ def predict_files(
         bar = stack.enter_context(progress_bar(progress))
         video: _VideoOutput | None = None
         stack.callback(lambda: video.close() if video is not None else None)
-        for shots in work.shots(bar):
-            table = recognizer.describe(shots)
+        for shots, table in work.parts(bar):
             if writer is not None:
                 writer.write(table)
             rows = iter(table[classes].to_numpy())
@@ -134,16 +136,17 @@ def embed_files(
     every: int = 1,
     fps: float | None = None,
     min_face: float | None = None,
+    cluster: bool = False,
     warn: Say = lambda _: None,
     progress: bool = True,
 ) -> Outcome:
     """Write the expression code of every face in pictures and videos; see :func:`predict_files`."""
-    work = _Work(paths, "embed", recognizer, cropped, every, fps, min_face, warn)
+    work = _Work(paths, "embed", recognizer, cropped, every, fps, min_face, cluster, warn)
     empty = recognizer.embed([])
     with closing(table_writer(out, list(empty.columns))) as writer, progress_bar(progress) as bar:
         writer.write(empty)
-        for shots in work.shots(bar):
-            writer.write(recognizer.embed(shots))
+        for _, table in work.parts(bar):
+            writer.write(table)
     return work.finished()
 
 
@@ -159,6 +162,7 @@ class _Work:
         every: int,
         fps: float | None,
         min_face: float | None,
+        cluster: bool,
         warn: Say,
     ) -> None:
         if every < 1:
@@ -167,65 +171,62 @@ class _Work:
             raise InputError(f"--fps {fps:g}: give frames a second above 0")
         if not paths:
             raise InputError(f"relgan {verb}: give pictures, videos or folders")
-        self.cropped, self.every, self.fps, self.warn = cropped, every, fps, warn
+        self.cluster, self.warn = cluster, warn
         self.outcome = Outcome()
         self.files, wrong, passed = find_files(paths)
         if not self.files:
             raise InputError(wrong[0] + (f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""))
-        self.detector, self.aligner = recognizer.detector, recognizer.aligner
+        detector = recognizer.detector
         if min_face is not None:
-            self.detector = Detector(min_face=min_face, device=self.detector.device)
+            detector = Detector(min_face=min_face, device=detector.device)
+        self.job = Job(verb, recognizer, detector, cropped, every, fps)
         for line in wrong:
-            self._skip("", line)
+            self._skip(line)
         if passed:
             self._note(f"{passed} other files in folders passed over")
 
-    def shots(self, bar: Progress) -> Iterator[list[Shot]]:
-        """The shots of all files in order, moving the bar."""
+    def parts(self, bar: Progress) -> Iterator[Part]:
+        """The shots and rows of all files in order, moving the bar."""
         task = bar.add_task("inputs", total=len(self.files), images=1, note="")
-        for of_videos, files in _runs(self.files):
-            before = self.outcome.inputs
-            if of_videos:
-                for path in files:
-                    yield from self._video(path, bar)
-                    bar.update(task, advance=1)
-            else:
-                skipped = len(self.outcome.skipped)
-                detector = None if self.cropped else self.detector
-                for shots in picture_shots(files, detector, self._skip, self.aligner):
-                    self.outcome.faces += sum(len(shot.faces) for shot in shots)
-                    yield shots
-                    self.outcome.inputs += len(shots)
-                    bar.update(task, completed=self.outcome.inputs + len(self.outcome.skipped) - skipped)
-            self.outcome.inputs = before + len(files)
+        for files, parts in self._there() if self.cluster else self._here(bar):
+            for shots, table in parts:
+                self.outcome.faces += len(table)
+                yield shots, table
+                if not is_video(files[0]):
+                    bar.update(task, advance=len(shots))
+            self.outcome.inputs += len(files)
+            bar.update(task, completed=self.outcome.inputs)
 
-    def _video(self, path: str, bar: Progress) -> Iterator[list[Shot]]:
+    def _here(self, bar: Progress) -> Iterator[tuple[list[str], Iterable[Part]]]:
+        for files in pieces(self.files):
+            yield files, self._piece(files, bar)
+
+    def _piece(self, files: list[str], bar: Progress) -> Iterator[Part]:
+        """The parts of a piece; a video has a bar of its own."""
         task: Any = None
 
         def opened(expected: int | None) -> None:
             nonlocal task
-            task = bar.add_task(os.path.basename(path)[-30:], total=expected or 0, images=1, note="")
+            task = bar.add_task(os.path.basename(files[0])[-30:], total=expected or 0, images=1, note="")
 
         try:
-            for shots in video_shots(
-                path,
-                self.detector,
-                every=self.every,
-                fps=self.fps,
-                aligner=self.aligner,
-                note=self._note,
-                opened=opened,
-            ):
-                self.outcome.faces += sum(len(shot.faces) for shot in shots)
-                yield shots
-                bar.update(task, advance=len(shots))
-        except InputError as error:
-            self._skip(path, str(error))
+            for shots, table in self.job.parts(files, self._skip, self._note, opened):
+                yield shots, table
+                if task is not None:
+                    bar.update(task, advance=len(shots))
         finally:
             if task is not None:
                 bar.remove_task(task)
 
-    def _skip(self, _: str, line: str) -> None:
+    def _there(self) -> Iterator[tuple[list[str], Iterable[Part]]]:
+        for files, piece in run_pieces(self.job, pieces(self.files)):
+            for line in piece.skipped:
+                self._skip(line)
+            for line in piece.notes:
+                self._note(line)
+            yield files, piece.parts
+
+    def _skip(self, line: str) -> None:
         line = " ".join(line.split())
         self.outcome.skipped.append(line)
         self.warn(f"skipped: {line}")
@@ -245,14 +246,6 @@ class _Work:
             more = f" (and {len(unread) - 1} more)" if len(unread) > 1 else ""
             raise InputError(f"nothing could be read: {unread[0]}{more}")
         return self.outcome
-
-
-def _runs(files: Sequence[str]) -> Iterator[tuple[bool, list[str]]]:
-    """Neighbouring pictures and neighbouring videos together."""
-    from itertools import groupby
-
-    for of_videos, run in groupby(files, is_video):
-        yield of_videos, list(run)
 
 
 def _copies(files: Sequence[str], folder: Path) -> dict[str, str]:
