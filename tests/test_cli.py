@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 import relgan
@@ -158,6 +159,16 @@ def test_nothing_but_broken_pictures_is_an_error(tmp_path: Path, capsys: pytest.
     (tmp_path / "photos" / "fear").mkdir(parents=True)
     (tmp_path / "photos" / "fear" / "text.png").write_text("not a picture")
     fails(capsys, "prepare", "folder", tmp_path / "photos", "--out", tmp_path / "out")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+@pytest.mark.parametrize("verb", ["prepare", "evaluate", "train"])
+def test_a_device_that_is_not_there_is_named(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], jaffe: Path
+) -> None:
+    line = fails(capsys, verb, "jaffe", jaffe, "--out", tmp_path / "out", "--device", "cuda")
+    assert "cuda" in line
+    assert not list(tmp_path.rglob("*.png"))
 
 
 def test_a_damaged_archive_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,5 +55,7 @@ def test_pictures_are_prepared_with_the_alignment_asked_for(
     (tmp_path / "data" / "anger").mkdir(parents=True)
     Image.fromarray(np.zeros((50, 50, 3), np.uint8)).save(tmp_path / "data" / "anger" / "a.png")
     with pytest.raises(Stop):
-        align_dataset("folder", tmp_path / "data", tmp_path / "run", progress=False, align="frontal")
-    assert asked["align"] == "frontal"
+        align_dataset(
+            "folder", tmp_path / "data", tmp_path / "run", progress=False, align="frontal", device="mps"
+        )
+    assert (asked["align"], asked["device"]) == ("frontal", "mps")

@@ -49,7 +49,9 @@ class Prepare:
     subject_pattern: str | None = None
     """Regular expression whose group is the person, searched in each path below the root."""
     workers: int | None = None
-    """Processes; one a core where not given."""
+    """Processes (beside a GPU, threads); one a core where not given."""
+    device: Device = "auto"
+    """Where to look for faces; auto is cuda where there is one and no more than four workers, else cpu."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Evaluate:
     workers: int | None = None
     """Processes that prepare faces; one a core where not given."""
     device: Device = "auto"
-    """Where to train."""
+    """Where to look for faces and to train."""
     faces: bool = True
     """Show pictures of people in report.html; --no-faces where the data set's terms forbid it."""
     cluster: bool = False
@@ -112,7 +114,7 @@ class Pretrain:
     workers: int | None = None
     """Processes that prepare faces; one a core where not given."""
     device: Device = "auto"
-    """Where to train."""
+    """Where to look for faces and to train."""
     devices: int = 1
     """How many GPUs (or CPU processes) share every batch of stage 1."""
 
@@ -265,6 +267,7 @@ def prepare(verb: Prepare) -> None:
         verb.out,
         cropped=reader.cropped,
         align=verb.align,
+        device=verb.device,
         workers=verb.workers or os.cpu_count() or 1,
     )
     print(f"{done.faces} faces in {verb.out} ({done.seconds:.0f} s)")
@@ -320,7 +323,9 @@ def train(verb: Pretrain, command: str) -> None:
     fabric.launch()
     # One process prepares the faces; the others find them done.
     with fabric.rank_zero_first():
-        data = align_datasets(sets, verb.out, verb.subject_pattern, verb.workers, align=config.align)
+        data = align_datasets(
+            sets, verb.out, verb.subject_pattern, verb.workers, align=config.align, device=verb.device
+        )
     done = run(
         data,
         config,
@@ -382,7 +387,7 @@ def run_protocol(
     start = start or config.start
     weights = weights_named(start)
     config = replace(tuned(weights.fitted(config)) if weights else config, start=start)
-    study = study_of(dataset, root, out, subject_pattern, workers, command, align=config.align)
+    study = study_of(dataset, root, out, subject_pattern, workers, command, align=config.align, device=device)
     if weights is not None:
         study.notes.append(f"both methods began from the weights {start}")
     fabric = make_fabric(config.precision, device)

@@ -73,7 +73,13 @@ def test(verb: Test, command: str) -> None:
 
     weights = load_weights(verb.weights)
     aligned = align_dataset(
-        verb.dataset, verb.root, verb.out, verb.subject_pattern, verb.workers, align=weights.card.align
+        verb.dataset,
+        verb.root,
+        verb.out,
+        verb.subject_pattern,
+        verb.workers,
+        align=weights.card.align,
+        device=verb.device,
     )
     kept = [i for i, face in enumerate(aligned.faces) if verb.split in (None, face.split)]
     if not kept:

@@ -101,6 +101,7 @@ def align_dataset(
     progress: bool = True,
     inspect: Callable[[list[Face]], object] = lambda _: None,
     align: Alignment = "similarity",
+    device: str = "auto",
 ) -> Aligned:
     """Read a data set and prepare its faces in ``out/prepared``, unless ``root`` was prepared already.
 
@@ -118,7 +119,15 @@ def align_dataset(
     inspect(found)
     folder = out / "prepared"
     workers = workers or os.cpu_count() or 1
-    prepare(found, folder, cropped=reader.cropped, align=align, workers=workers, progress=progress)
+    prepare(
+        found,
+        folder,
+        cropped=reader.cropped,
+        align=align,
+        device=device,
+        workers=workers,
+        progress=progress,
+    )
     faces, pictures = load_prepared(folder)
     place = {source: i for i, source in enumerate(read_manifest(folder)["source"])}
     return Aligned(found, faces, pictures, [place.get(face.path, -1) for face in found])
@@ -131,6 +140,7 @@ def align_datasets(
     workers: int | None = None,
     progress: bool = True,
     align: Alignment = "similarity",
+    device: str = "auto",
 ) -> FaceTensors:
     """All faces of one or more data sets, to train on together; people of different sets are different.
 
@@ -143,7 +153,10 @@ def align_datasets(
     parts: list[Aligned] = []
     for place, (name, root) in enumerate(sets):
         folder = out / f"set_{place}_{name}" if several else out
-        parts.append(align_dataset(name, root, folder, subject_pattern, workers, progress, align=align))
+        part = align_dataset(
+            name, root, folder, subject_pattern, workers, progress, align=align, device=device
+        )
+        parts.append(part)
     faces, pictures = [], []
     for place, part in enumerate(parts):
         kept = [i for i, face in enumerate(part.faces) if face.split in (None, "", "train")]
@@ -166,6 +179,7 @@ def study_of(
     command: str = "",
     progress: bool = True,
     align: Alignment = "similarity",
+    device: str = "auto",
 ) -> Study:
     """Read a data set, prepare its faces, and plan its folds.
 
@@ -185,6 +199,7 @@ def study_of(
         progress,
         inspect=lambda faces: plan_folds(faces, reader.protocol),
         align=align,
+        device=device,
     )
     plan = plan_folds(aligned.read, reader.protocol)
     folds = [

@@ -216,9 +216,15 @@ def measure_prepare(machine: Machine, seconds: float, source: Path | None) -> li
         def ours() -> int:
             with tempfile.TemporaryDirectory() as out:
                 faces = [Face(str(path)) for path in paths]
-                return prepare(
-                    faces, Path(out) / "out", cropped=False, workers=machine.threads, progress=False
-                ).faces
+                done = prepare(
+                    faces,
+                    Path(out) / "out",
+                    cropped=False,
+                    device="cpu",
+                    workers=machine.threads,
+                    progress=False,
+                )
+                return done.faces
 
         def theirs(detect: Callable[[Faces], list[tuple[NDArray[np.float32], NDArray[np.float32]]]]) -> int:
             rows = []

@@ -1,10 +1,10 @@
-"""One chunk of faces from picture files to aligned crops on disk: what each process of ``prepare`` does."""
+"""Faces on their way from picture files to aligned crops on disk: read, found, written."""
 
 import math
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +23,7 @@ from relgan.faces.frontalize import frontalize
 from relgan.faces.image import decode
 
 Row = dict[str, Any]
+Result = tuple[list[Row], list[Row]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,62 +37,93 @@ class Settings:
     threshold: float
 
 
+@dataclass(slots=True, eq=False)
+class Item:
+    """One face on its way; where it fails, ``reason`` says why."""
+
+    face: Face
+    name: str
+    picture: NDArray[np.uint8] | None = None
+    found: list[Detection] | None = None
+    reason: str = ""
+
+
 def write_crops(
-    faces: Sequence[Face], names: Sequence[str], out: Path, settings: Settings, detector: Detector | None
-) -> tuple[list[Row], list[Row]]:
-    """Writes ``out/faces/<name>`` for each face that can be found.
+    faces: Sequence[tuple[Face, str]], out: Path, settings: Settings, detector: Detector | None
+) -> Result:
+    """Writes ``out/faces/<name>`` for each face and name, where the face can be found.
 
     Args:
         detector: None where the pictures are crops already.
 
-    Returns:
-        Rows for the manifest and rows for failures.csv, each in the order of the faces.
-
     Raises:
         OSError: ``out`` cannot be written.
     """
-    pictures: dict[int, NDArray[np.uint8]] = {}
-    failures: dict[int, str] = {}
-    for index, record in enumerate(faces):
-        try:
-            pictures[index] = decode(read_bytes(record.path), record.path)
-        except InputError as error:
-            failures[index] = str(error).removeprefix(f"{record.path}: ")
-    found = dict(zip(pictures, detector(list(pictures.values())), strict=True)) if detector else {}
-    rows = []
-    for index, picture in pictures.items():
-        height, width = picture.shape[:2]
-        row: Row = {column: getattr(faces[index], column) for column in FACE_COLUMNS}
+    items = find_faces([read_item(face, name) for face, name in faces], detector)
+    return result_of(write_item(item, out, settings) for item in items)
+
+
+def result_of(rows: Iterable[Row]) -> Result:
+    """Rows for the manifest and rows for failures.csv, each in the order of the faces."""
+    written: list[Row] = []
+    failed: list[Row] = []
+    for row in rows:
+        (failed if "reason" in row else written).append(row)
+    return written, failed
+
+
+def read_item(face: Face, name: str) -> Item:
+    """The face with its picture."""
+    try:
+        return Item(face, name, decode(read_bytes(face.path), face.path))
+    except InputError as error:
+        return Item(face, name, reason=str(error).removeprefix(f"{face.path}: "))
+
+
+def find_faces(items: list[Item], detector: Detector | None) -> list[Item]:
+    """The same items with what is found in their pictures, all of them together.
+
+    Args:
+        detector: None where the pictures are crops already, which leaves the items as they are.
+    """
+    if detector is None:
+        return items
+    seen = [(item, item.picture) for item in items if item.picture is not None]
+    for (item, picture), found in zip(seen, detector([picture for _, picture in seen]), strict=True):
+        item.found = found
+        if not found:
+            item.reason = f"no face found of at least {detector.smallest(picture):.0f} pixels in height"
+    return items
+
+
+def write_item(item: Item, out: Path, settings: Settings) -> Row:
+    """Writes the crop. Returns its row of the manifest, or its row of failures.csv."""
+    face, picture = item.face, item.picture
+    if picture is None or item.reason:
+        return {"path": face.path, "reason": item.reason}
+    height, width = picture.shape[:2]
+    row: Row = {column: getattr(face, column) for column in FACE_COLUMNS}
+    row |= {"path": f"faces/{item.name}", "source": face.path, "width": width, "height": height}
+    if item.found is None:
+        crop = resize_crop(picture, settings.size)
+        row["align"] = "resized"
+    else:
+        chosen = choose(item.found, width, height)
+        front = None
+        if settings.align == "frontal":
+            front = frontalize(picture, chosen.landmarks, settings.size)
+        crop = align(picture, chosen.landmarks, settings.size) if front is None else front
         row |= {
-            "path": f"faces/{names[index]}",
-            "source": faces[index].path,
-            "width": width,
-            "height": height,
+            "align": "similarity" if front is None else "frontal",
+            "detection": round(chosen.score, 4),
+            "faces_found": len(item.found),
         }
-        if detector is None:
-            crop = resize_crop(picture, settings.size)
-            row["align"] = "resized"
-        elif found[index]:
-            face = choose(found[index], width, height)
-            front = None
-            if settings.align == "frontal":
-                front = frontalize(picture, face.landmarks, settings.size)
-            crop = align(picture, face.landmarks, settings.size) if front is None else front
-            row |= {
-                "align": "similarity" if front is None else "frontal",
-                "detection": round(face.score, 4),
-                "faces_found": len(found[index]),
-            }
-            row |= {axis: round(value, 2) for axis, value in zip("xywh", face.box, strict=True)}
-            for point, (x, y) in zip(POINTS, face.landmarks.tolist(), strict=True):
-                row |= {f"{point}_x": round(x, 2), f"{point}_y": round(y, 2)}
-        else:
-            failures[index] = f"no face found of at least {detector.smallest(picture):.0f} pixels in height"
-            continue
-        encoded = cv2.imencode(".png", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR))[1]
-        (out / "faces" / names[index]).write_bytes(encoded.tobytes())
-        rows.append(row)
-    return rows, [{"path": faces[index].path, "reason": failures[index]} for index in sorted(failures)]
+        row |= {axis: round(value, 2) for axis, value in zip("xywh", chosen.box, strict=True)}
+        for point, (x, y) in zip(POINTS, chosen.landmarks.tolist(), strict=True):
+            row |= {f"{point}_x": round(x, 2), f"{point}_y": round(y, 2)}
+    encoded = cv2.imencode(".png", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR))[1]
+    (out / "faces" / item.name).write_bytes(encoded.tobytes())
+    return row
 
 
 def choose(found: Sequence[Detection], width: int, height: int) -> Detection:

@@ -2,40 +2,29 @@
 
 ``out/faces/*.png`` are the crops, ``out/manifest.csv`` says what they are, ``out/failures.csv`` what was left
 out and why, ``out/prepare.json`` from which faces and with which settings. While work goes on,
-``out/.journal.jsonl`` holds the rows of the chunks that are done.
+``out/.journal.jsonl`` holds the rows of the faces that are done, a line for each lot of them.
 """
 
 import hashlib
 import json
-import multiprocessing
 import os
-import signal
-import threading
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import cv2
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from relgan.data import manifest
 from relgan.data.face import Face
 from relgan.errors import InputError
-from relgan.faces.crops import Row, Settings, crop_names, write_crops
-from relgan.faces.detect import Detector
+from relgan.faces.crops import Row, Settings, crop_names
+from relgan.faces.workers import Named, choose_device, crops_of
 
-_CHUNK = 16  # faces decoded, detected and written together: bounds a worker's memory
-_ALONE = 256  # faces that are done before a second process has started
 _FORMAT = 1  # of the folder; raised when crops or manifest change
-
-Chunk = tuple[list[Face], list[str]]
-Result = tuple[list[Row], list[Row]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +46,15 @@ def prepare(
     align: Literal["similarity", "frontal"] = "similarity",
     min_face: float | None = None,
     threshold: float = 0.7,
-    device: str = "cpu",
+    device: str = "auto",
     workers: int = 1,
     progress: bool = True,
 ) -> Prepared:
     """Detects, aligns and writes every face; the result does not depend on ``workers`` or on interruptions.
 
-    A call that was killed goes on where it was; a finished folder returns at once. Pictures that are broken
-    or show no face are listed in failures.csv. Of several faces the largest near the centre is taken.
+    Another device changes it by rounding alone. A call that was killed goes on where it was, on any device; a
+    finished folder returns at once. Pictures that are broken or show no face are listed in failures.csv. Of
+    several faces the largest near the centre is taken.
 
     Args:
         faces: what a reader found; their order is the manifest's.
@@ -75,9 +65,10 @@ def prepare(
             face turned too far for that is brought upright, and the manifest says so.
         min_face: smallest face to look for, in pixels; see :class:`relgan.faces.detect.Detector`.
         threshold: detector score that a face must reach.
-        device: torch device of the detector.
-        workers: processes, each busy on one core. With more than one, a script needs
-            ``if __name__ == "__main__":`` around its call.
+        device: torch device of the detector, or "auto"; see :func:`relgan.faces.workers.choose_device`.
+            Pictures that are cropped already need none.
+        workers: processes, each busy on one core; beside a GPU, threads that read and write for it. With more
+            than one process, a script needs ``if __name__ == "__main__":`` around its call.
         progress: show a progress bar on standard error.
 
     Raises:
@@ -96,11 +87,10 @@ def prepare(
         done = _open(out, journal, identity)
         if done is None:
             names = crop_names([face.path for face in faces])
-            chunks = [
-                (list(faces[i : i + _CHUNK]), names[i : i + _CHUNK]) for i in range(0, len(faces), _CHUNK)
-            ]
             finished = _resume(out, journal, identity)
-            _work_off(chunks, finished, journal, out, settings, device, workers, progress)
+            named = list(zip(faces, names, strict=True))
+            device = choose_device(device, workers)
+            _work_off(named, finished, journal, out, settings, device, workers, progress)
             done = _finish(out, journal, identity)
     except BrokenProcessPool as error:
         remedy = "the faces done so far are kept: run the same again with fewer workers"
@@ -155,25 +145,30 @@ def _same(out: Path, found: Row, wanted: Row) -> None:
 
 
 def _resume(out: Path, journal: Path, identity: Row) -> int:
-    """Starts the journal, or cuts off a line that a kill left torn. Returns how many chunks are done."""
-    whole, lines = 0, 0
+    """Starts the journal, or cuts off what a kill left torn. Returns how many faces are done."""
+    whole, done = 0, 0
     if journal.exists():
         with journal.open("rb") as stream:
             for line in stream:
                 if not line.endswith(b"\n"):
                     break
-                if lines == 0:
+                if whole == 0:
                     _same(out, _parse(journal, line), identity)
+                else:
+                    try:
+                        entry = json.loads(line)
+                    except ValueError:
+                        break
+                    done += len(entry["rows"]) + len(entry["failures"])
                 whole += len(line)
-                lines += 1
         os.truncate(journal, whole)
-    if lines == 0:
+    if whole == 0:
         journal.write_text(json.dumps(identity) + "\n", encoding="utf-8")
-    return max(lines - 1, 0)
+    return done
 
 
 def _work_off(
-    chunks: list[Chunk],
+    faces: Sequence[Named],
     finished: int,
     journal: Path,
     out: Path,
@@ -182,12 +177,7 @@ def _work_off(
     workers: int,
     progress: bool,
 ) -> None:
-    """Does the chunks that are not finished, and writes each into the journal as it comes in."""
-    todo = chunks[finished:]
-    alone = workers <= 1 or len(todo) * _CHUNK <= _ALONE
-    results = (
-        _serial(todo, out, settings, device) if alone else _parallel(todo, out, settings, device, workers)
-    )
+    """Does the faces that are not finished, and writes them into the journal as they come in."""
     begun, count = time.perf_counter(), 0
     columns = (
         TextColumn("faces"),
@@ -200,15 +190,13 @@ def _work_off(
         journal.open("a", encoding="utf-8") as stream,
         Progress(*columns, console=Console(stderr=True), disable=not progress) as bar,
     ):
-        behind = sum(len(chunk) for chunk, _ in chunks[:finished])
-        task = bar.add_task(
-            "", total=behind + sum(len(chunk) for chunk, _ in todo), completed=behind, rate=0.0
-        )
-        for (chunk, _), (rows, failures) in zip(todo, results, strict=True):
+        task = bar.add_task("", total=len(faces), completed=finished, rate=0.0)
+        for rows, failures in crops_of(faces[finished:], out, settings, device, workers):
             stream.write(json.dumps({"rows": rows, "failures": failures}) + "\n")
             stream.flush()
-            count += len(chunk)
-            bar.update(task, advance=len(chunk), rate=count / (time.perf_counter() - begun))
+            done = len(rows) + len(failures)
+            count += done
+            bar.update(task, advance=done, rate=count / (time.perf_counter() - begun))
 
 
 def _finish(out: Path, journal: Path, identity: Row) -> Row:
@@ -232,58 +220,3 @@ def _finish(out: Path, journal: Path, identity: Row) -> Row:
     beside.replace(out / "prepare.json")
     journal.unlink()
     return summary
-
-
-def _detector(settings: Settings, device: str) -> Detector | None:
-    if settings.cropped:
-        return None
-    return Detector(min_face=settings.min_face, threshold=settings.threshold, device=device)
-
-
-def _serial(chunks: list[Chunk], out: Path, settings: Settings, device: str) -> Iterator[Result]:
-    detector = _detector(settings, device)
-    for faces, names in chunks:
-        yield write_crops(faces, names, out, settings, detector)
-
-
-def _parallel(
-    chunks: list[Chunk], out: Path, settings: Settings, device: str, workers: int
-) -> Iterator[Result]:
-    """The results in order. Only a few chunks a worker are under way or wait for an earlier one."""
-    context = multiprocessing.get_context("spawn")  # a forked torch may hang in its thread pool
-    with ProcessPoolExecutor(workers, context, _start, (out, settings, device)) as pool:
-        waiting: deque[Future[Result]] = deque()
-        try:
-            for chunk in chunks:
-                waiting.append(pool.submit(_work, *chunk))
-                if len(waiting) >= 4 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-_worker: dict[str, Any] = {}  # what a worker process keeps between chunks
-
-
-def _start(out: Path, settings: Settings, device: str) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the first process, which ends this one
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    cv2.setNumThreads(1)
-    _worker.update(out=out, settings=settings, device=device)
-
-
-def _end_with_parent() -> None:
-    """A parent that was killed cannot end its workers, and they would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _work(faces: list[Face], names: list[str]) -> Result:
-    out, settings = _worker["out"], _worker["settings"]
-    if "detector" not in _worker:  # made here and not in _start, so that its errors reach the user
-        _worker["detector"] = _detector(settings, _worker["device"])
-    return write_crops(faces, names, out, settings, _worker["detector"])
