@@ -1,0 +1,155 @@
+"""Who does the work of ``prepare``: one process, several, or a GPU with threads that read and write."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cv2
+
+from relgan.data.face import Face
+from relgan.faces.crops import (
+    Item,
+    Result,
+    Settings,
+    find_faces,
+    read_item,
+    result_of,
+    write_crops,
+    write_item,
+)
+from relgan.faces.detect import Detector
+
+_CHUNK = 16  # faces that a CPU process reads, finds and writes together: bounds its memory
+_ALONE = 256  # faces that are done before a second process has started
+# Pictures that a GPU is given together, and their pixels: five such lots exist at a time, 200 MB each.
+_LOT, _LOT_PIXELS = 256, 64_000_000
+# Of the detector's time a quarter is work that stays on one core whatever the GPU does, so that a GPU is
+# worth about so many processes.
+_CORES_OF_A_GPU = 4
+
+T = TypeVar("T")
+R = TypeVar("R")
+Named = tuple[Face, str]  # a face and the file name of its crop
+
+
+def choose_device(name: str, workers: int) -> str:
+    """The torch device to detect on: "auto" is cuda where it exists and there are few workers, else cpu."""
+    if name != "auto":
+        return name
+    import torch
+
+    return "cuda" if workers <= _CORES_OF_A_GPU and torch.cuda.is_available() else "cpu"
+
+
+def crops_of(
+    faces: Sequence[Named], out: Path, settings: Settings, device: str, workers: int
+) -> Iterator[Result]:
+    """Writes every face below ``out/faces``. Yields rows of the manifest and of failures.csv in order, a lot
+    of faces at a time."""
+    if not (settings.cropped or device.startswith("cpu")):
+        return _beside_gpu(faces, out, settings, device, workers)
+    chunks = [faces[begin : begin + _CHUNK] for begin in range(0, len(faces), _CHUNK)]
+    if workers <= 1 or len(faces) <= _ALONE:
+        return _alone(chunks, out, settings, device)
+    return _in_processes(chunks, out, settings, device, workers)
+
+
+def _detector(settings: Settings, device: str) -> Detector | None:
+    if settings.cropped:
+        return None
+    return Detector(min_face=settings.min_face, threshold=settings.threshold, device=device)
+
+
+def _alone(chunks: Iterable[Sequence[Named]], out: Path, settings: Settings, device: str) -> Iterator[Result]:
+    detector = _detector(settings, device)
+    for chunk in chunks:
+        yield write_crops(chunk, out, settings, detector)
+
+
+def _beside_gpu(
+    faces: Iterable[Named], out: Path, settings: Settings, device: str, workers: int
+) -> Iterator[Result]:
+    """One detector with large lots; meanwhile threads read the next lot and write the crops of the last."""
+    detector = _detector(settings, device)
+    with ThreadPoolExecutor(workers) as pool:
+        read = _in_order(pool, lambda named: read_item(*named), faces, 2 * workers)
+        found = _ahead(find_faces(lot, detector) for lot in _ahead(_lots(read)))
+        for lot in found:
+            yield result_of(pool.map(partial(write_item, out=out, settings=settings), lot))
+
+
+def _lots(items: Iterable[Item]) -> Iterator[list[Item]]:
+    lot: list[Item] = []
+    pixels = 0
+    for item in items:
+        lot.append(item)
+        pixels += 0 if item.picture is None else item.picture.shape[0] * item.picture.shape[1]
+        if len(lot) == _LOT or pixels >= _LOT_PIXELS:
+            yield lot
+            lot, pixels = [], 0
+    if lot:
+        yield lot
+
+
+def _ahead(lots: Iterator[list[Item]]) -> Iterator[list[Item]]:
+    """The same lots; while one is used, a thread has the next one made."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, lots, None)
+        while (lot := coming.result()) is not None:
+            coming = thread.submit(next, lots, None)
+            yield lot
+
+
+def _in_order(pool: Executor, work: Callable[[T], R], tasks: Iterable[T], most: int) -> Iterator[R]:
+    """The results in the order of their tasks, of which at most so many are under way or wait for an earlier
+    one."""
+    waiting: deque[Future[R]] = deque()
+    for task in tasks:
+        waiting.append(pool.submit(work, task))
+        if len(waiting) >= most:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _in_processes(
+    chunks: Iterable[Sequence[Named]], out: Path, settings: Settings, device: str, workers: int
+) -> Iterator[Result]:
+    context = multiprocessing.get_context("spawn")  # a forked torch may hang in its thread pool
+    with ProcessPoolExecutor(workers, context, _start, (out, settings, device)) as pool:
+        try:
+            yield from _in_order(pool, _work, chunks, 4 * workers)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+_worker: dict[str, Any] = {}  # what a worker process keeps between chunks
+
+
+def _start(out: Path, settings: Settings, device: str) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the first process, which ends this one
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    cv2.setNumThreads(1)
+    _worker.update(out=out, settings=settings, device=device)
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed cannot end its workers, and they would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _work(chunk: Sequence[Named]) -> Result:
+    out, settings = _worker["out"], _worker["settings"]
+    if "detector" not in _worker:  # made here and not in _start, so that its errors reach the user
+        _worker["detector"] = _detector(settings, _worker["device"])
+    return write_crops(chunk, out, settings, _worker["detector"])
