@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import pandas as pd
 import pytest
 
 from relgan import figures, gallery, paper
+from relgan.compare import compare, load_run
 from relgan.data.tensors import FaceTensors
 from relgan.probes import Labels
-from relgan.report import in_short, write_report
+from relgan.report import in_short, print_results, write_report
 
 from .test_crossval import run, study
 
@@ -123,6 +125,31 @@ def test_the_summary_claims_no_more_than_the_interval_allows() -> None:
     assert "REL-GAN is worse." in verdict([-0.05, -0.01])
     assert "as far as 4 people can say" in verdict([0.01, 0.05], 4)
     assert "nothing can be said" in verdict(None, 2)
+    unknown = verdict([0.01, 0.05], 0)
+    assert "Over faces such as these the difference" in unknown
+    assert "people" not in unknown
+
+
+def test_people_who_are_unknown_are_not_counted_as_none(
+    drawn: Drawn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = study(drawn)
+    nameless = [replace(face, subject=None) for face in case.data.faces]
+    data = FaceTensors.of(nameless, case.data.pictures, case.data.classes)
+    run(replace(case, data=data), tmp_path, folds=[0])
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert (results["subjects"], results["comparison"]["people"]) == (0, 0)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    print_results(results)
+    for text in (page, capsys.readouterr().out):
+        assert "faces of unknown people" in " ".join(text.split())
+        assert "95 % over faces" in text
+        assert not re.search(r"\b0 (unseen )?people", text)
+    assert "<td>unknown</td>" in page
+    assert "nobody stands in two" not in page
+    assert "somebody may stand in two" in page
+    found = compare([load_run(tmp_path)])
+    assert {row["people"] for row in found["tests"]} == {0}
 
 
 def test_the_worst_mistakes_are_the_surest_wrong_answers(folder: Path) -> None:

@@ -107,7 +107,7 @@ def _test(first: tuple[Run, str], second: tuple[Run, str]) -> dict[str, Any]:
     return {
         **sides,
         "faces": len(both),
-        "people": found.people,
+        "people": found.people if both.subject_first.notna().any() else 0,
         "mcnemar": asdict(once),
         "difference": found.accuracy,
         "interval": as_list(found.interval),
@@ -165,7 +165,7 @@ def print_comparison(found: dict[str, Any], console: Console | None = None) -> N
         test = row["mcnemar"]
         table.add_row(
             *names,
-            f"{row['faces']}, {row['people']}",
+            f"{row['faces']}, {row['people'] or 'unknown'}",
             f"{100 * row['difference']:+.1f}",
             _interval(row["interval"], "+.1f"),
             f"{test['first_only']} / {test['second_only']}",

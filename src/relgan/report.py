@@ -49,6 +49,7 @@ def write_report(out: Path, show_faces: bool = True) -> Path:
     environment.filters["interval"] = _interval
     page = environment.get_template("report.html").render(
         results=results,
+        drawn_by=drawn_by(results),
         names=METHOD_NAMES,
         codes=figures.CODE_NAMES,
         short=[sentence.replace(" %", "\u00a0%") for sentence in in_short(results)],
@@ -76,6 +77,11 @@ def write_report(out: Path, show_faces: bool = True) -> Path:
     return path
 
 
+def drawn_by(results: Mapping[str, Any]) -> str:
+    """What the bootstrap draws: people, or faces where a data set does not name people."""
+    return "people" if results["subjects"] else "faces"
+
+
 def _interval(interval: list[float] | None, signed: bool = False) -> str:
     form = "+.1f" if signed else ".1f"
     return "–" if interval is None else " to ".join(format(100 * end, form) for end in interval)
@@ -96,10 +102,11 @@ def in_short(results: Mapping[str, Any]) -> list[str]:
         verdict = (
             "not shown to differ" if low <= 0 <= high else "REL-GAN is " + ("better" if low > 0 else "worse")
         )
-        few = f", as far as {found['people']} people can say" if found["people"] < FEW else ""
+        few = f", as far as {found['people']} people can say" if 0 < found["people"] < FEW else ""
+        drawn = f"people such as these {found['people']}" if found["people"] else "faces such as these"
         said.append(
-            f"Over people such as these {found['people']} the difference lies between {100 * low:+.1f} and "
-            f"{100 * high:+.1f} points (95 %): {verdict}{few}."
+            f"Over {drawn} the difference lies between {100 * low:+.1f} and {100 * high:+.1f} points (95 %): "
+            f"{verdict}{few}."
         )
     values = [
         d[key] for key in ("identity_from_expression_code", "identity_from_baseline_features", "chance")
@@ -117,10 +124,11 @@ def print_results(results: dict[str, Any], console: Console | None = None) -> No
     """The headline table of a run, on the terminal."""
     console = console or Console()
     table = Table(
-        title=f"{results['dataset']}, {results['faces']} faces of {results['subjects']} people",
+        title=f"{results['dataset']}, {results['faces']} faces of {results['subjects'] or 'unknown'} people",
         title_justify="left",
     )
-    for heading in ("method", "accuracy", "95 % over people", "mean ± deviation over folds", "macro F1"):
+    over = f"95 % over {drawn_by(results)}"
+    for heading in ("method", "accuracy", over, "mean ± deviation over folds", "macro F1"):
         table.add_column(heading, justify="left" if heading == "method" else "right")
     for name, method in results["methods"].items():
         table.add_row(

@@ -103,7 +103,7 @@ def _method(table: pd.DataFrame, classes: list[str]) -> dict[str, Any]:
 
 def _comparison(pooled: pd.DataFrame) -> dict[str, Any]:
     """REL-GAN against the baseline on the same faces: McNemar's test on the first seed, and the bootstrap
-    over people on all of them."""
+    over people on all of them. ``people`` is 0 where they are unknown and the bootstrap is over faces."""
     relgan, baseline = (pooled[pooled.method == name] for name in ("relgan", "baseline"))
     keys = ["seed", "fold", "path"]
     both = relgan.merge(baseline, on=keys, suffixes=("", "_baseline"), validate="one_to_one")
@@ -115,5 +115,5 @@ def _comparison(pooled: pd.DataFrame) -> dict[str, Any]:
         "mcnemar": {"seed": int(both.seed.min()), **asdict(mcnemar(first[once], second[once]))},
         "difference": difference.accuracy,
         "interval": as_list(difference.interval),
-        "people": difference.people,
+        "people": difference.people if both.subject.notna().any() else 0,
     }
