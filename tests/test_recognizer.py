@@ -14,7 +14,9 @@ import relgan
 from relgan.config import RecognitionConfig
 from relgan.data.augment import CENTRE, views
 from relgan.errors import InputError
+from relgan.recognition import CPU_BATCH
 from relgan.recognizer import Recognizer
+from relgan.weights import load_weights
 
 from .clips import CLASSES, photograph, random_weights, synthetic_face
 from .conftest import EXPRESSIONS, drawn_people
@@ -45,6 +47,24 @@ def test_codes_are_those_of_the_centre_view(recognizer: Recognizer) -> None:
         expected = recognizer.weights.generator.expression_encoder(pictures)
     np.testing.assert_allclose(recognizer.transform(faces), expected.numpy(), atol=1e-5)
     assert recognizer.transform(faces).shape == (3, 30)
+
+
+def test_the_weights_stay_as_they_were_loaded(folder: Path, tmp_path: Path) -> None:
+    before = load_weights(folder)
+    recognizer = Recognizer.load(folder)
+    recognizer.predict_proba(synthetic_face())
+    assert recognizer.weights.digest() == before.digest()
+    assert pickle.loads(pickle.dumps(recognizer)).weights.digest() == before.digest()
+    recognizer.save(tmp_path / "copy")
+    assert load_weights(tmp_path / "copy").digest() == before.digest()
+
+
+def test_a_face_gets_the_same_whatever_faces_come_with_it(recognizer: Recognizer) -> None:
+    faces = np.stack([synthetic_face(k % 8) for k in range(2 * CPU_BATCH + 3)])
+    together = recognizer.predict_proba(faces, views=1)
+    alone = np.concatenate([recognizer.predict_proba(face, views=1) for face in faces[:9]])
+    np.testing.assert_allclose(together[:9], alone, atol=1e-6)
+    np.testing.assert_allclose(together[8:], together[:-8], atol=1e-6)  # the eight people come round again
 
 
 def test_probabilities_are_the_mean_over_ten_views(recognizer: Recognizer) -> None:

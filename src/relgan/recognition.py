@@ -26,7 +26,9 @@ if TYPE_CHECKING:  # seconds to import, and prediction does without
     from lightning.fabric import Fabric
     from rich.progress import Progress
 
-ENCODE_BATCH = 128
+ENCODE_BATCH, CPU_BATCH = 128, 16
+"""Views in one call of a network. On the CPU the maps stay below 32 MB: larger blocks glibc takes from the
+system and gives back each time, and filling their pages with zeros takes half as long as the convolutions."""
 MAX_CODES = 200_000
 """Views of all faces together that stage 2 learns from."""
 
@@ -50,7 +52,8 @@ def encode(
     rows = []
     jobs = torch.arange(len(data) * len(variants))
     which = torch.tensor(variants)
-    for job in torch.split(jobs, ENCODE_BATCH):
+    batch = CPU_BATCH if data.pictures.device.type == "cpu" else ENCODE_BATCH
+    for job in torch.split(jobs, batch):
         pictures = data.views(job // len(variants), which[job % len(variants)], size)
         if fabric is None:
             rows.append(encoder(pictures).float().cpu())

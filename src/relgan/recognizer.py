@@ -20,6 +20,7 @@ from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
 from relgan.expressions import CANONICAL, canonical, classes_of
 from relgan.faces.detect import Detector
+from relgan.folded import folded_encoder
 from relgan.models import Classifier
 from relgan.pictures import Picture, as_faces, as_picture, find_files, is_video, looks_bgr
 from relgan.recognition import classify, encode, train_classifier, training_views
@@ -89,8 +90,8 @@ class Recognizer:
 
     def _start(self) -> None:
         self._device = choose_device(self.device)
-        encoder = self.weights.generator.expression_encoder
-        self._encoder = encoder.to(self._device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        encoder = folded_encoder(self.weights.generator.expression_encoder).requires_grad_(False)
+        self._encoder = encoder.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.aligner = aligner_named(self.weights.card.align)
         self._lock = threading.Lock()
         self._detector: Detector | None = None
