@@ -55,6 +55,18 @@ def test_oulu_in_full_is_as_published_and_a_missing_sequence_shows(tmp_path):
     ]
 
 
+def test_oulu_prefers_whole_frames_to_the_crops_beside_them(tmp_path):
+    crops = [f"A_PreProcess/PreProcess_Img/{c}_Acropped/Strong/P012/Anger/000.jpeg" for c in ("NI", "VL")]
+    tree = plant(tmp_path, [*crops, "B_OriginalImg/OriginalImg/VL/Strong/P012/Anger/000.jpeg"])
+    reading = read("oulu_casia", tree)
+    assert [face.path.removeprefix(f"{tree}/")[:13] for face in reading.faces] == ["B_OriginalImg"]
+    assert reasons(reading) == {"near infrared": 1, "second copy of a picture": 1}
+    (crop,) = read_faces("oulu_casia", tree / "A_PreProcess")
+    assert "VL_Acropped" in crop.path
+    with pytest.raises(InputError, match="near infrared"):
+        read("oulu_casia", tree / "A_PreProcess" / "PreProcess_Img" / "NI_Acropped")
+
+
 def test_bu3dfe_reads_the_two_highest_intensities(tmp_path):
     names = [f"BU_3DFE/F0001/F0001_AN{n:02d}WH_F2D.bmp" for n in (1, 2, 3)]
     names += ["BU_3DFE/F0001/F0001_AN04WH_F2D.BMP", "BU_3DFE/F0001/F0001_NE00WH_F2D.bmp"]
@@ -106,13 +118,13 @@ def test_bu4dfe_reads_every_texture(tmp_path):
 def test_kdef_reads_straight_views(tmp_path):
     names = [f"KDEF_and_AKDEF/KDEF/AF01/AF01AN{view}.JPG" for view in ("FL", "HL", "S", "HR", "FR")]
     names += ["KDEF_and_AKDEF/KDEF/BM35/BM35AFS.jpg", "KDEF_and_AKDEF/KDEF/AF31/AF31V.JPG"]
-    names += ["KDEF_and_AKDEF/AKDEF/AFANS.JPG"]
+    names += ["KDEF_and_AKDEF/AKDEF/FANS.JPG", "KDEF_and_AKDEF/KDEFmap/AM05.JPG"]
     reading = read("kdef", plant(tmp_path, names))
     found = {(face.subject, face.expression, face.view) for face in reading.faces}
     assert found == {("F01", "anger", "frontal"), ("M35", "fear", "frontal")}
     assert reasons(reading) == {
         "half or full profile": 4,
-        "name without expression or view": 1,
+        "name without expression or view": 2,
         "average of many faces (AKDEF)": 1,
     }
 
@@ -155,6 +167,22 @@ def test_mug_reads_the_middle_of_each_take(tmp_path):
         ("0001", "020", "happiness", 1),
     ]
     assert len({face.sequence for face in reading.faces}) == 2
+
+
+def test_mug_reads_annotated_frames_where_there_are_no_takes(tmp_path):
+    names = [f"manual/images/{n}.jpg" for n in ("001_an_001_0071", "001_an_001_0068", "020_su_002_0101")]
+    found = [
+        (face.path[-8:-4], face.subject, face.expression, face.sequence, face.frame)
+        for face in read_faces("mug", plant(tmp_path, names, {"manual/landmarks/001.txt": ""}))
+    ]
+    assert found == [
+        ("0068", "001", "anger", "001_an_001", 0),
+        ("0071", "001", "anger", "001_an_001", 1),
+        ("0101", "020", "surprise", "020_su_002", 0),
+    ]
+    reading = read("mug", plant(tmp_path, ["subjects3/002/002/fear/take000/img_0000.jpg"]))
+    assert [face.subject for face in reading.faces] == ["002"]
+    assert reasons(reading) == {"annotated frame, its take is read": 3, "not a picture": 1}
 
 
 @pytest.mark.parametrize(

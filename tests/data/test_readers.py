@@ -37,6 +37,11 @@ def test_a_folder_without_pictures_says_what_it_holds(tmp_path):
         read("jaffe", plant(tmp_path, [], {"notes.txt": "none"}))
 
 
+def test_archives_within_the_root_are_to_be_unpacked(tmp_path):
+    with pytest.raises(InputError, match=r"unpack .*Angry\.zip first; expected"):
+        read("sfew", plant(tmp_path, [], {"Train/Angry.zip": "", "read_me.txt": ""}))
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_forked_workers_read_an_archive_their_parent_opened(tmp_path):
     root = plant(tmp_path / "r", [], {f"{number}.txt": f"{number} " * 5000 for number in range(20)})

@@ -72,6 +72,17 @@ def test_rafdb_reads_aligned_faces_by_the_list(tmp_path):
     }
 
 
+def test_rafdb_leaves_the_compound_expressions_beside_it_alone(tmp_path):
+    lists = {
+        f"RAF/{part}/EmoLabel/list_patition_label.txt": f"train_00001.jpg {code}\n"
+        for part, code in (("basic", 4), ("compound", 11))
+    }
+    names = [f"RAF/{part}/Image/aligned/train_00001_aligned.jpg" for part in ("basic", "compound")]
+    reading = read("rafdb", plant(tmp_path, names, lists))
+    assert [(face.expression, "basic" in face.path) for face in reading.faces] == [("happiness", True)]
+    assert reasons(reading) == {"compound expression": 1}
+
+
 def test_rafdb_reads_numbered_folders_where_there_is_no_list(tmp_path):
     names = ["DATASET/train/6/train_00001_aligned.jpg", "DATASET/test/4/test_0001_aligned.jpg"]
     reading = read("rafdb", plant(tmp_path, names, {"train_labels.csv": "image,label"}))

@@ -3,8 +3,9 @@
 Release of 2017: ``training.csv`` and ``validation.csv`` (columns subDirectory_filePath, ..., expression, ...;
 some copies of the latter without a first line) beside ``Manually_Annotated_Images/<folder>/<hash>.jpg``.
 Release of 2021: ``{train,val}_set/images/0.jpg`` and ``{train,val}_set/annotations/0_exp.npy``. Layouts and
-codes as read by several public parsers; Mollahosseini et al. 2017. The official test labels are not
-published: validation is the test.
+codes as read by several public parsers; Mollahosseini et al. 2017; the training faces of seven classes are
+counted alike by github.com/coder-xinxiaohai/AffectNet_Processing. The official test labels are not published:
+validation is the test. One listed picture, 103/29a31ebf....jpg, is broken in every copy that parsers mention.
 """
 
 import csv

@@ -1,21 +1,20 @@
 """KDEF: 70 actors, seven expressions, five views, two sessions.
 
-``KDEF/AF01/AF01ANFL.JPG``: series (A, B), sex, number, expression, view (codes in the README of the
-distribution, Lundqvist et al. 1998). We read the straight views, as recognition studies do: 980 of 4,900
-pictures.
+``KDEF/AF01/AF01ANFL.JPG``: series (A, B), sex, number, expression, view (README of the distribution,
+Lundqvist et al. 1998; counts on emotionlab.se). The averages of AKDEF are named ``FAFFL.JPG``: sex,
+expression, view (kdef.se). We read the straight views, as recognition studies do: 980 of 4,900 pictures.
 """
 
 import re
 from pathlib import Path
 
-from relgan.data.face import Face, relative
+from relgan.data.face import Face
 from relgan.data.reader import (
     TEN_FOLDS,
     Published,
     Reader,
     Reading,
     Skipped,
-    folders,
     named_pictures_in,
     refuse,
     stem,
@@ -33,6 +32,7 @@ CODES = {
 NAME = re.compile(
     r"(?P<series>[AB])(?P<person>[FM]\d{2})(?P<code>[A-Z]{2})(?P<view>FL|HL|S|HR|FR)", re.IGNORECASE
 )
+AVERAGE = re.compile(r"[FM](?:AF|AN|DI|HA|NE|SA|SU)(?:FL|HL|S|HR|FR)", re.IGNORECASE)
 TRUNCATED = re.compile(r"[AB][FM]\d{2}[A-Z]{0,3}", re.IGNORECASE)
 
 
@@ -48,7 +48,7 @@ def read(root: Path) -> Reading:
     for path in pictures:
         name = NAME.fullmatch(stem(path))
         expression = CODES.get(name["code"].upper()) if name else None
-        if "AKDEF" in folders(relative(path, root)):
+        if AVERAGE.fullmatch(stem(path)):
             skipped.append(Skipped(path, "average of many faces (AKDEF)"))
         elif name is None and TRUNCATED.fullmatch(stem(path)):
             skipped.append(Skipped(path, "name without expression or view"))

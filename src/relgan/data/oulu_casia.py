@@ -2,8 +2,9 @@
 
 ``OriginalImg/VL/Strong/P001/Anger/000.jpeg``: VL is the visible-light camera and NI the near-infrared one,
 Strong, Weak and Dark the illumination (layout as read by several public parsers of ``B_OriginalImg``; Zhao et
-al. 2011). The paper, like most of the literature, takes the last three frames of the 480 sequences in strong
-visible light.
+al. 2011). The authors' own face crops, ``PreProcess_Img/VL_Acropped/Strong/P001/Anger``, are read where the
+whole frames are not there. The paper, like most of the literature, takes the last three frames of the 480
+sequences in strong visible light.
 """
 
 import re
@@ -29,6 +30,7 @@ from relgan.expressions import canonical
 FRAMES = 3
 PERSON = re.compile(r"P\d{3}", re.IGNORECASE)
 SIX = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
+CROPPED = "_acropped"
 OTHER_RECORDINGS = {"ni": "near infrared", "weak": "weak illumination", "dark": "dark illumination"}
 
 
@@ -44,10 +46,13 @@ def read(root: Path) -> Reading:
     faces: list[Face] = []
     wrong: list[str] = []
     seen: set[str] = set()
-    for folder, frames in by_folder(pictures, root).items():
+    # Whole frames first, so that a crop of the same sequence is the second copy.
+    for folder, frames in sorted(
+        by_folder(pictures, root).items(), key=lambda item: CROPPED in item[0].lower()
+    ):
         above = folders(f"{folder}/")
         # The camera and the light may stand above the root.
-        place = {part.lower() for part in (*PurePath(root).parts, *above)}
+        place = {part.lower().removesuffix(CROPPED) for part in (*PurePath(root).parts, *above)}
         other = next((reason for name, reason in OTHER_RECORDINGS.items() if name in place), None)
         person = next((name.upper() for name in above if PERSON.fullmatch(name)), None)
         expression = canonical(above[0]) if above else None

@@ -1,8 +1,8 @@
 """RaFD: 67 models, eight expressions, five camera angles, three directions of gaze.
 
 ``Rafd090_28_Caucasian_male_angry_frontal.jpg``: camera angle in degrees (090 is frontal), model, group, sex,
-expression, gaze (FAQ of the distribution; Langner et al. 2010). We read the frontal camera: 1,608 of 8,040
-pictures.
+expression, gaze (rafd.socsci.ru.nl, FAQ and overview; Langner et al. 2010). We read the frontal camera: 1,608
+of 8,040 pictures.
 """
 
 import re

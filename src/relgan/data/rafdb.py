@@ -1,9 +1,10 @@
 """RAF-DB, the basic expressions: 15,339 pictures from the web, people unknown, with a fixed split.
 
 ``basic/EmoLabel/list_patition_label.txt`` (spelt so) has lines ``train_00001.jpg 5``; the aligned faces are
-``basic/Image/aligned/train_00001_aligned.jpg`` (as read by many public parsers; Li et al. 2017). Copies
-without the list, with folders 1 to 7 below train and test, are read too. Whole photographs are left out: many
-show several people, and the label belongs to one of them.
+``basic/Image/aligned/train_00001_aligned.jpg`` (ReadMe of the distribution; Li et al. 2017). Copies without
+the list, with folders 1 to 7 below train and test, are read too. Whole photographs are left out: many show
+several people, and the label belongs to one of them. So is ``compound``, which has the same file names and
+other codes.
 """
 
 from pathlib import Path, PurePath
@@ -46,11 +47,15 @@ def read(root: Path) -> Reading:
         InputError: there are no aligned faces, or a line or a picture without a known label and split.
     """
     pictures, others = pictures_in(root)
+    compound = [path for path in pictures if is_compound(path, root)]
+    pictures = [path for path in pictures if not is_compound(path, root)]
+    others = [other for other in others if not is_compound(other.path, root)]
     aligned = {stem(path).lower(): path for path in pictures if stem(path).lower().endswith(ALIGNED)}
     if pictures and not aligned:
         raise InputError(f"{root}: no pictures named train_00001_aligned.jpg; unpack Image/aligned.zip")
     read_here = set(aligned.values())
     skipped = [Skipped(path, WHOLE) for path in pictures if path not in read_here]
+    skipped += [Skipped(path, "compound expression") for path in compound]
     lists = [other.path for other in others if PurePath(other.path).name.lower() in LIST]
     skipped += [other for other in others if other.path not in lists]
     labels: dict[str, str] = {}
@@ -81,6 +86,11 @@ def read(root: Path) -> Reading:
             wrong, "RAF-DB has lines like 'train_00001.jpg 5' with 1 to 7; take the list of the distribution"
         )
     return Reading(faces, skipped)
+
+
+def is_compound(path: str, root: Path) -> bool:
+    """Whether a file belongs to the compound expressions, which lie beside the basic ones."""
+    return "compound" in folders(relative(path, root).lower())
 
 
 RAFDB = Reader(

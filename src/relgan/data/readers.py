@@ -28,6 +28,8 @@ from relgan.data.sfew import SFEW
 from relgan.data.synthetic import SYNTHETIC
 from relgan.errors import InputError
 
+PACKED = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".z01")  # archives that lie in a root
+
 READERS: dict[str, Reader] = {
     reader.name: reader
     for reader in (
@@ -87,7 +89,11 @@ def read(name: str, root: Path | str, subject_pattern: str | None = None) -> Rea
         left_out = (
             f" ({len(reading.skipped)} files skipped: {reading.skipped[0].reason})" if reading.skipped else ""
         )
-        raise InputError(f"{root}: no pictures of {reader.title} found{left_out}; expected {reader.layout}")
+        packed = [skip.path for skip in reading.skipped if skip.path.lower().endswith(PACKED)]
+        unpack = f"; unpack {packed[0]} first" if packed else ""
+        raise InputError(
+            f"{root}: no pictures of {reader.title} found{left_out}{unpack}; expected {reader.layout}"
+        )
     if subject_pattern is None:
         return reading
     return replace(reading, faces=with_subjects(reading.faces, root, subject_pattern))
