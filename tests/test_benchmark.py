@@ -10,13 +10,14 @@ import pytest
 import torch
 from rich.console import Console
 
-from relgan.benchmark import benchmark, plain, table_of
+from relgan.benchmark import benchmark, growth, plain, table_of
 from relgan.benchmark import train as training
 from relgan.benchmark.machine import Machine, Row, in_turn, operations, watched
 from relgan.benchmark.scenes import HEIGHT, WIDTH, scenes
 from relgan.config import preset
 from relgan.data.augment import VARIANTS, views
 from relgan.data.batches import make_batch
+from relgan.data.manifest import load_prepared
 from relgan.data.pairs import PairSampler
 from relgan.models import Classifier, ExpressionEncoder
 from relgan.reenactment import discriminator_step, generator_step
@@ -123,3 +124,25 @@ def test_a_run_writes_what_it_measured(tmp_path: Path, monkeypatch: pytest.Monke
     assert record["train"][0]["ratio"] == 2
     assert record["machine"]["fp32"] == 1e9
     assert (record["command"], record["network"]["size"]) == ("a command", preset("fast").size)
+
+
+def test_growth_is_of_the_same_work_on_more_input(tmp_path: Path) -> None:
+    growth.write_pictures(tmp_path / "pictures", 3, 2)
+    contents = [path.read_bytes() for path in sorted((tmp_path / "pictures").iterdir())]
+    assert contents[0] == contents[2] != contents[1]
+    assert growth.write_people(tmp_path / "people", 61) == 61 * 24  # the first of 60 people comes again
+    faces, pictures = load_prepared(tmp_path / "people")
+    assert len({face.subject for face in faces}) == 61
+    assert np.array_equal(pictures[-24:], pictures[:24])
+    few = tmp_path / "few"
+    assert growth.write_people(few, 4) == 96
+    parts = growth.prepare(tmp_path / "pictures", 1) | growth.train(few, 2) | growth.evaluate(few, 2)
+    assert list(parts) == ["prepare", "load", "train 2 steps", "evaluate one fold, 2 steps"]
+    assert all(value > 0 for value in parts.values())
+
+
+def test_growth_is_measured_in_processes_of_their_own() -> None:
+    rows = growth.measure_growth(["predict"], times=(1, 2), pictures=1)
+    assert [row.name for row in rows] == ["predict, 1 pictures (1x)", "predict, 2 pictures (2x)"]
+    assert all(row.ours for row in rows)
+    assert "times the memory of 1x" in rows[1].note

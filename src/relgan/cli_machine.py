@@ -28,9 +28,9 @@ class Benchmark:
     """A plain reference and this package side by side, and what the machine itself can do."""
 
     what: Annotated[
-        tuple[Literal["train", "predict", "prepare", "video", "start"], ...], tyro.conf.Positional
+        tuple[Literal["train", "predict", "prepare", "video", "start", "growth"], ...], tyro.conf.Positional
     ] = ()
-    """What to measure; everything where not given."""
+    """What to measure; all but growth, which takes many minutes, where not given."""
     out: Path = Path("benchmark.json")
     """JSON file to write."""
     weights: str | None = None

@@ -21,8 +21,9 @@ from relgan.models import Classifier
 from relgan.training import write_text
 from relgan.weights import Weights
 
-What = Literal["train", "predict", "prepare", "video", "start"]
+What = Literal["train", "predict", "prepare", "video", "start", "growth"]
 ALL: tuple[What, ...] = ("train", "predict", "prepare", "video", "start")
+"""What is measured where nothing is named: all but growth, which takes many minutes."""
 
 
 def benchmark(
@@ -49,6 +50,7 @@ def benchmark(
         command: the command line, for the record.
         console: where the tables go.
     """
+    from relgan.benchmark.growth import measure_growth
     from relgan.benchmark.predict import measure_predict, measure_prepare, untrained
     from relgan.benchmark.start import measure_start
     from relgan.benchmark.train import measure_train
@@ -67,6 +69,7 @@ def benchmark(
         "prepare": lambda: measure_prepare(machine, seconds, faces),
         "video": lambda: measure_video(weights, machine, seconds, faces),
         "start": measure_start,
+        "growth": measure_growth,
     }
     console = console or Console()
     record: dict[str, Any] = {
