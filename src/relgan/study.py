@@ -123,6 +123,7 @@ def align_dataset(
         found,
         folder,
         cropped=reader.cropped,
+        aligned=reader.aligned,
         align=align,
         device=device,
         workers=workers,

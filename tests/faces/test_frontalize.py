@@ -153,7 +153,7 @@ class Seer:
 def test_prepare_records_which_faces_were_turned_to_the_front(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relgan.faces.prepare.Detector", Seer)
+    monkeypatch.setattr("relgan.faces.crops.Detector", Seer)
     faces = []
     for yaw in (0, 30, 70):
         picture = paint(yaw)

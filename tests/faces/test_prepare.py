@@ -14,14 +14,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from relgan.data.face import Face
-from relgan.data.manifest import load_prepared, read_manifest
+from relgan.data.face import Face, read_bytes
+from relgan.data.manifest import POINTS, load_prepared, read_manifest
 from relgan.errors import InputError
 from relgan.faces import prepare as module
 from relgan.faces import workers
 from relgan.faces.align import TEMPLATE, align
 from relgan.faces.crops import Item, Result, Settings, choose, crop_names
 from relgan.faces.detect import Detection
+from relgan.faces.image import decode
 from relgan.faces.prepare import prepare
 
 Draw = Callable[[int, int], NDArray[np.uint8]]
@@ -87,9 +88,36 @@ def test_a_broken_picture_is_listed_and_the_rest_go_on(crops: list[Face], tmp_pa
     assert failure["reason"].startswith("the file is empty")
     manifest = rows(tmp_path / "out" / "manifest.csv")
     assert [row["source"] for row in manifest] == [face.path for face in crops if face is not crops[33]]
-    assert {row["align"] for row in manifest} == {"resized"}
+    assert {row["align"] for row in manifest} == {"placed"}
     assert manifest[5]["frame"] == "2"
     assert manifest[5]["subject"] == "S000"
+
+
+def test_faces_that_are_aligned_already_are_only_resized(crops: list[Face], tmp_path: Path) -> None:
+    prepare(crops, tmp_path / "out", cropped=False, aligned=True, progress=False)
+    assert {row["align"] for row in rows(tmp_path / "out" / "manifest.csv")} == {"resized"}
+
+
+def test_a_crop_is_brought_where_the_whole_picture_would_bring_it(jaffe: list[Face], tmp_path: Path) -> None:
+    prepare(jaffe[:3], tmp_path / "whole", cropped=False, progress=False)
+    whole = rows(tmp_path / "whole" / "manifest.csv")
+    faces, corners, side = [], [], 150
+    for row in whole:
+        picture = decode(read_bytes(row["source"]), row["source"])
+        left = round(float(row["x"]) + float(row["w"]) / 2 - side / 2)
+        top = round(float(row["y"]) + float(row["h"]) / 2 - side / 2)
+        path = tmp_path / f"{len(faces)}.png"
+        faces.append(Face(save(picture[top : top + side, left - 4 : left + side + 4], path)))  # not square
+        corners.append((left - 4, top))
+    prepare(faces, tmp_path / "crops", cropped=True, progress=False)
+    off = []
+    for row, first, corner in zip(rows(tmp_path / "crops" / "manifest.csv"), whole, corners, strict=True):
+        assert row["align"] == "similarity"
+        for point in POINTS:
+            here = [float(row[f"{point}_{axis}"]) for axis in "xy"]
+            off.append(np.add(here, corner) - [float(first[f"{point}_{axis}"]) for axis in "xy"])
+    assert np.abs(off).max() < 6  # of 150 pixels
+    assert np.abs(np.mean(off, 0)).max() < 1
 
 
 KILLED = """

@@ -21,7 +21,7 @@ POINTS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 COLUMNS = (
     *FACE_COLUMNS,  # as in Face; path is relative to the manifest's folder
     "source",  # the picture the face was cut from, as its reader named it
-    "align",  # "similarity", "resized" or "frontal"
+    "align",  # one of ALIGNMENTS
     "detection",  # the detector's score, 0 to 1
     "faces_found",  # how many the picture shows; the largest near the centre was taken
     "width",  # of the picture in which the pixels below are counted: upright, reduced if it was huge
@@ -29,7 +29,7 @@ COLUMNS = (
     *("x", "y", "w", "h"),  # the face's box, pixels
     *(f"{point}_{axis}" for point in POINTS for axis in "xy"),  # pixels
 )
-ALIGNMENTS = ("similarity", "resized", "frontal")
+ALIGNMENTS = ("similarity", "resized", "placed", "frontal")
 _NUMBERS = COLUMNS[COLUMNS.index("detection") :]
 
 

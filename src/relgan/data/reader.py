@@ -81,7 +81,8 @@ class Reader:
         layout: the files expected below the root, one line; printed when nothing is found.
         protocol: how it is evaluated.
         citation: authors, title, year.
-        cropped: the pictures are face crops already: they are resized, not searched for a face.
+        cropped: the pictures are face crops already, which all hold a face, found or not.
+        aligned: the faces are aligned already as ours are (relgan.faces.align): they are resized.
         published: the counts to compare a census with.
         people: data sets of the same people share this word; by default the name.
     """
@@ -93,6 +94,7 @@ class Reader:
     protocol: Protocol
     citation: str
     cropped: bool = False
+    aligned: bool = False
     published: Published | None = None
     people: str = ""
 

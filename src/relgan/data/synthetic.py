@@ -28,5 +28,5 @@ SYNTHETIC = Reader(
     layout="manifest.csv beside the pictures",
     protocol=TEN_FOLDS,
     citation="made by relgan synthesize",
-    cropped=True,
+    aligned=True,
 )

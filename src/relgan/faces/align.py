@@ -11,6 +11,12 @@ TEMPLATE: NDArray[np.float64] = np.array(
     [[0.345, 0.370], [0.655, 0.370], [0.500, 0.550], [0.377, 0.710], [0.623, 0.710]]
 )
 TEMPLATE.setflags(write=False)
+# Where they lie in crops as detectors of the time cut them: the medians over 328 of 400 photographs of
+# FER2013, those in which our detector finds a face.
+IN_CROPS: NDArray[np.float64] = np.array(
+    [[0.313, 0.383], [0.683, 0.376], [0.498, 0.599], [0.347, 0.784], [0.657, 0.773]]
+)
+IN_CROPS.setflags(write=False)
 
 
 def similarity(points: ArrayLike, target: ArrayLike) -> NDArray[np.float64]:

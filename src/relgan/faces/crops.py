@@ -17,10 +17,14 @@ from numpy.typing import NDArray
 from relgan.data.face import Face, read_bytes
 from relgan.data.manifest import FACE_COLUMNS, POINTS
 from relgan.errors import InputError
-from relgan.faces.align import align, resize_crop
+from relgan.faces.align import IN_CROPS, align, resize_crop
 from relgan.faces.detect import Detection, Detector
 from relgan.faces.frontalize import frontalize
 from relgan.faces.image import decode
+
+_CROP = 112  # pixels at which faces are looked for in pictures that are crops already
+_MARGIN = 28  # pixels of repeated edge around them: the detector wants to see what is around a face
+_SMALLEST = 56  # pixels of the face in such a crop; anything smaller is something else
 
 Row = dict[str, Any]
 Result = tuple[list[Row], list[Row]]
@@ -30,6 +34,7 @@ Result = tuple[list[Row], list[Row]]
 class Settings:
     """What a crop depends on besides its picture; see :func:`relgan.faces.prepare.prepare`."""
 
+    aligned: bool
     cropped: bool
     size: int
     align: str
@@ -54,12 +59,12 @@ def write_crops(
     """Writes ``out/faces/<name>`` for each face and name, where the face can be found.
 
     Args:
-        detector: None where the pictures are crops already.
+        detector: None where the faces are aligned already.
 
     Raises:
         OSError: ``out`` cannot be written.
     """
-    items = find_faces([read_item(face, name) for face, name in faces], detector)
+    items = find_faces([read_item(face, name) for face, name in faces], detector, settings.cropped)
     return result_of(write_item(item, out, settings) for item in items)
 
 
@@ -80,20 +85,51 @@ def read_item(face: Face, name: str) -> Item:
         return Item(face, name, reason=str(error).removeprefix(f"{face.path}: "))
 
 
-def find_faces(items: list[Item], detector: Detector | None) -> list[Item]:
+def detector_for(settings: Settings, device: str) -> Detector | None:
+    """The detector that these settings ask for; None where the faces are aligned already."""
+    if settings.aligned:
+        return None
+    smallest = _SMALLEST if settings.cropped else settings.min_face
+    return Detector(min_face=smallest, threshold=settings.threshold, device=device)
+
+
+def find_faces(items: list[Item], detector: Detector | None, cropped: bool = False) -> list[Item]:
     """The same items with what is found in their pictures, all of them together.
 
     Args:
-        detector: None where the pictures are crops already, which leaves the items as they are.
+        detector: None where the faces are aligned already, which leaves the items as they are.
+        cropped: the pictures are crops already, and none of them is left out.
     """
     if detector is None:
         return items
     seen = [(item, item.picture) for item in items if item.picture is not None]
+    if cropped:
+        for (item, _), found in zip(seen, detector([_framed(p) for _, p in seen]), strict=True):
+            item.found = [face for face in found if face.box[3] >= _SMALLEST]
+        return items
     for (item, picture), found in zip(seen, detector([picture for _, picture in seen]), strict=True):
         item.found = found
         if not found:
             item.reason = f"no face found of at least {detector.smallest(picture):.0f} pixels in height"
     return items
+
+
+def _framed(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A crop in a frame of its repeated edge."""
+    crop, margin = resize_crop(picture, _CROP), _MARGIN
+    framed = cv2.copyMakeBorder(crop, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+    return np.asarray(framed, np.uint8)
+
+
+def _unframed(found: Detection, width: int, height: int) -> Detection:
+    """What was found in a framed crop, in pixels of the picture itself."""
+    scale = min(width, height) / _CROP
+    left, top = (width - min(width, height)) // 2, (height - min(width, height)) // 2
+    x, y, w, h = found.box
+    # Pixel p of the frame is p - margin of the resized crop, whose pixel centres lie half a pixel inside.
+    landmarks = (found.landmarks - _MARGIN + 0.5) * scale - 0.5 + np.array([left, top], np.float32)
+    box = ((x - _MARGIN) * scale + left, (y - _MARGIN) * scale + top, w * scale, h * scale)
+    return Detection(box, found.score, landmarks.astype(np.float32))
 
 
 def write_item(item: Item, out: Path, settings: Settings) -> Row:
@@ -107,10 +143,18 @@ def write_item(item: Item, out: Path, settings: Settings) -> Row:
     if item.found is None:
         crop = resize_crop(picture, settings.size)
         row["align"] = "resized"
+    elif not item.found:  # in a crop: the face is where they have it
+        places = IN_CROPS * min(width, height) - 0.5
+        places += [(width - min(width, height)) // 2, (height - min(width, height)) // 2]
+        crop = align(picture, places, settings.size)
+        row["align"] = "placed"
     else:
-        chosen = choose(item.found, width, height)
+        found = item.found
+        if settings.cropped:
+            found = [_unframed(face, width, height) for face in found]
+        chosen = choose(found, width, height)
         front = None
-        if settings.align == "frontal":
+        if settings.align == "frontal" and not settings.cropped:
             front = frontalize(picture, chosen.landmarks, settings.size)
         crop = align(picture, chosen.landmarks, settings.size) if front is None else front
         row |= {

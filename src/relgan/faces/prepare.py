@@ -24,7 +24,7 @@ from relgan.errors import InputError
 from relgan.faces.crops import Row, Settings, crop_names
 from relgan.faces.workers import Named, choose_device, crops_of
 
-_FORMAT = 1  # of the folder; raised when crops or manifest change
+_FORMAT = 2  # of the folder; raised when crops or manifest change
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ def prepare(
     out: Path,
     *,
     cropped: bool,
+    aligned: bool = False,
     size: int = 112,
     align: Literal["similarity", "frontal"] = "similarity",
     min_face: float | None = None,
@@ -59,14 +60,17 @@ def prepare(
     Args:
         faces: what a reader found; their order is the manifest's.
         out: the folder to fill.
-        cropped: the pictures are face crops already and are only resized.
+        cropped: the pictures are face crops already. Their landmarks are looked for all the same, so that
+            faces of all data sets lie alike; where there are none to be found the face is taken to lie as it
+            does in most crops, and nothing is left out.
+        aligned: the faces lie as ours do already and are only resized.
         size: side of the crops in pixels.
         align: bring faces upright by a similarity, or turn them to the front (relgan.faces.frontalize); a
             face turned too far for that is brought upright, and the manifest says so.
         min_face: smallest face to look for, in pixels; see :class:`relgan.faces.detect.Detector`.
         threshold: detector score that a face must reach.
         device: torch device of the detector, or "auto"; see :func:`relgan.faces.workers.choose_device`.
-            Pictures that are cropped already need none.
+            Faces that are aligned already need none.
         workers: processes, each busy on one core; beside a GPU, threads that read and write for it. With more
             than one process, a script needs ``if __name__ == "__main__":`` around its call.
         progress: show a progress bar on standard error.
@@ -80,7 +84,7 @@ def prepare(
         raise InputError(f"{out}: no pictures to prepare; check the data set's root folder")
     if size < 1:
         raise InputError(f"size {size}: must be at least 1 pixel; the networks take 112")
-    settings = Settings(cropped, size, align, min_face, threshold)
+    settings = Settings(aligned, cropped, size, align, min_face, threshold)
     identity = {"format": _FORMAT, "settings": asdict(settings), "faces": _digest(faces)}
     journal = out / ".journal.jsonl"
     try:

@@ -18,13 +18,13 @@ from relgan.faces.crops import (
     Item,
     Result,
     Settings,
+    detector_for,
     find_faces,
     read_item,
     result_of,
     write_crops,
     write_item,
 )
-from relgan.faces.detect import Detector
 
 _CHUNK = 16  # faces that a CPU process reads, finds and writes together: bounds its memory
 _ALONE = 256  # faces that are done before a second process has started
@@ -53,7 +53,7 @@ def crops_of(
 ) -> Iterator[Result]:
     """Writes every face below ``out/faces``. Yields rows of the manifest and of failures.csv in order, a lot
     of faces at a time."""
-    if not (settings.cropped or device.startswith("cpu")):
+    if not (settings.aligned or device.startswith("cpu")):
         return _beside_gpu(faces, out, settings, device, workers)
     chunks = [faces[begin : begin + _CHUNK] for begin in range(0, len(faces), _CHUNK)]
     if workers <= 1 or len(faces) <= _ALONE:
@@ -61,14 +61,8 @@ def crops_of(
     return _in_processes(chunks, out, settings, device, workers)
 
 
-def _detector(settings: Settings, device: str) -> Detector | None:
-    if settings.cropped:
-        return None
-    return Detector(min_face=settings.min_face, threshold=settings.threshold, device=device)
-
-
 def _alone(chunks: Iterable[Sequence[Named]], out: Path, settings: Settings, device: str) -> Iterator[Result]:
-    detector = _detector(settings, device)
+    detector = detector_for(settings, device)
     for chunk in chunks:
         yield write_crops(chunk, out, settings, detector)
 
@@ -77,10 +71,10 @@ def _beside_gpu(
     faces: Iterable[Named], out: Path, settings: Settings, device: str, workers: int
 ) -> Iterator[Result]:
     """One detector with large lots; meanwhile threads read the next lot and write the crops of the last."""
-    detector = _detector(settings, device)
+    detector = detector_for(settings, device)
     with ThreadPoolExecutor(workers) as pool:
         read = _in_order(pool, lambda named: read_item(*named), faces, 2 * workers)
-        found = _ahead(find_faces(lot, detector) for lot in _ahead(_lots(read)))
+        found = _ahead(find_faces(lot, detector, settings.cropped) for lot in _ahead(_lots(read)))
         for lot in found:
             yield result_of(pool.map(partial(write_item, out=out, settings=settings), lot))
 
@@ -151,5 +145,5 @@ def _end_with_parent() -> None:
 def _work(chunk: Sequence[Named]) -> Result:
     out, settings = _worker["out"], _worker["settings"]
     if "detector" not in _worker:  # made here and not in _start, so that its errors reach the user
-        _worker["detector"] = _detector(settings, _worker["device"])
+        _worker["detector"] = detector_for(settings, _worker["device"])
     return write_crops(chunk, out, settings, _worker["detector"])
