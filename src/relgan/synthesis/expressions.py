@@ -23,8 +23,8 @@ Array = npt.NDArray[np.float32]
 # Action unit -> shapes and weights. {S}/{s} stand for the side; "mh:" shapes exist per ancestry and are
 # halved by side.
 UNIT_SHAPES: dict[int, tuple[tuple[str, float], ...]] = {
-    1: (("browInnerUp", 1.9),),
-    2: (("browOuterUp{S}", 1.7),),
+    1: (("browInnerUp", 2.35),),
+    2: (("browOuterUp{S}", 1.15),),
     4: (("browDown{S}", 1.6), ("mh:eyebrows-{s}-down", 0.5)),
     5: (("eyeWide{S}", 1.15),),
     6: (("cheekSquint{S}", 1.3), ("eyeSquint{S}", 0.35)),
@@ -57,7 +57,7 @@ UNIT_INDEX: dict[int, int] = {unit: index for index, unit in enumerate(UNITS)}
 LEFT, RIGHT = 0, 1
 # How far units are on in faces at rest.
 REST_SPREAD = {
-    1: 0.2, 2: 0.22, 4: 0.25, 5: 0.2, 6: 0.15, 7: 0.25, 9: 0.06, 10: 0.1, 12: 0.22, 14: 0.22, 15: 0.28,
+    1: 0.2, 2: 0.22, 4: 0.35, 5: 0.2, 6: 0.15, 7: 0.25, 9: 0.06, 10: 0.1, 12: 0.22, 14: 0.22, 15: 0.28,
     17: 0.2, 20: 0.12, 23: 0.22, 38: 0.3, 43: 0.1,
 }  # fmt: skip
 # No shape is driven beyond this.
@@ -114,7 +114,7 @@ def draw_take(expression: str, rng: np.random.Generator) -> Take:
     variants = VARIANTS[expression]
     shares = np.array([variant.share for variant in variants])
     variant = variants[int(rng.choice(len(variants), p=shares / shares.sum()))]
-    scale = rng.uniform(0.55, 1.2)  # from restrained to full
+    scale = rng.uniform(0.45, 1.2)  # from restrained to full
     asymmetry = 0.06 if rng.random() < 0.8 else 0.16
     side = int(rng.integers(2))
     other_side = rng.uniform(0, 0.12)
