@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -9,8 +10,10 @@ from torch import Tensor
 from relgan.config import ReenactmentConfig
 from relgan.losses import (
     adversarial_loss,
+    agreement_loss,
     code_loss,
     discriminator_loss,
+    edge_loss,
     expression_loss,
     fake_loss,
     generator_loss,
@@ -184,3 +187,27 @@ def test_code_loss_of_fewer_than_two_truths_is_nothing() -> None:
     loss = code_loss(codes, codes.detach(), torch.tensor([True, False, False]), torch.tensor([0, 1, 2]))
     assert loss.item() == 0
     loss.backward()  # type: ignore[no-untyped-call]
+
+
+def test_agreement_is_the_mean_correlation_of_the_numbers_of_the_code() -> None:
+    generator = torch.Generator().manual_seed(0)
+    source, truth = torch.randn(2, 9, 3, generator=generator)
+    truth[:, 0] = 5 * source[:, 0] + 2  # scale and origin do not matter
+    has_truth = torch.arange(9) < 7
+    expected = 1 - np.mean([np.corrcoef(source[:7, d], truth[:7, d])[0, 1] for d in range(3)])
+    source.requires_grad_()
+    loss = agreement_loss(source, truth, has_truth)
+    assert loss.item() == pytest.approx(expected, abs=1e-5)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert source.grad is not None
+    assert source.grad[7:].abs().sum() == 0
+    assert agreement_loss(source, truth, torch.arange(9) < 3).item() == 0
+
+
+def test_edges_forgive_a_shift_of_brightness_and_no_blur() -> None:
+    truth = torch.rand(2, 3, 5, 5, generator=torch.Generator().manual_seed(0))
+    both, first = torch.tensor([True, True]), torch.tensor([True, False])
+    assert edge_loss(truth + 0.3, truth, both).item() == pytest.approx(0, abs=1e-6)
+    blurred = truth.mean((2, 3), keepdim=True).expand_as(truth)
+    steps = [truth[0].diff(dim=axis).abs().mean().item() for axis in (1, 2)]
+    assert edge_loss(blurred, truth, first).item() == pytest.approx(sum(steps), rel=1e-5)

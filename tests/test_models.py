@@ -75,6 +75,25 @@ def test_any_multiple_of_32_works(size: int) -> None:
     assert Baseline(7, size)(pictures).shape == (2, 7)
 
 
+def test_with_skips_the_picture_is_the_target_where_the_mask_is_shut() -> None:
+    generator = Generator(32, width=0.25, skips=True).eval()
+    initialise(generator, torch.Generator().manual_seed(3))
+    source, target = torch.rand(2, 2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    last = generator.decoder.to_rgb[0]
+    reenacted = generator(source, target)
+    assert reenacted.picture.shape == target.shape
+    assert torch.equal(reenacted.identity_code, generator.identity_encoder(target))
+    with torch.no_grad():
+        last.bias[3] = -100  # shut
+        assert torch.allclose(generator(source, target).picture, target)
+        last.bias[3] = 100  # open: the painted picture alone, which follows the target's maps
+        painted = generator(source, target).picture
+        assert painted.abs().max() <= 1
+        for lateral in generator.decoder.laterals:
+            lateral.weight.zero_()
+        assert not torch.allclose(generator(source, target).picture, painted)
+
+
 @pytest.mark.parametrize("size", [0, 16, 48, 100])
 def test_other_sizes_are_refused_with_the_remedy(size: int) -> None:
     with pytest.raises(InputError, match="multiple of 32"):

@@ -49,6 +49,18 @@ def test_all_networks_come_back_as_they_were(folder: Path) -> None:
     assert len(list(folder.iterdir())) == 5
 
 
+def test_a_generator_with_skips_comes_back_with_them(tmp_path: Path) -> None:
+    generator = drawn(Generator(32, width=0.25, skips=True))
+    assert isinstance(generator, Generator)
+    save_weights(tmp_path, generator, ["anger", "fear"], {})
+    loaded = load_weights(tmp_path)
+    assert loaded.card.skips
+    assert loaded.fitted(PRESETS["paper"]).skips
+    assert torch.equal(
+        loaded.generator.decoder.to_rgb[0].weight, generator.decoder.state_dict()["to_rgb.0.weight"]
+    )
+
+
 def test_half_precision_halves_the_file_and_moves_a_weight_by_a_thousandth(
     folder: Path, tmp_path: Path
 ) -> None:

@@ -99,8 +99,8 @@ class Pretrain:
     """More data sets to learn from, each as NAME=ROOT, such as fer2013=fer2013.zip."""
     start: Annotated[str, tyro.conf.arg(name="from")] = "scratch"
     """What to begin with: packaged weights (synthetic, wild), a folder of weights, or scratch."""
-    preset: Literal["fast", "best", "decoder", "paper"] = "fast"
-    """Size and settings; decoder trains a new decoder alone, on finished encoders."""
+    preset: Literal["fast", "best", "paper"] = "fast"
+    """Size and settings."""
     max_steps: int | None = None
     """Steps of stage 1; the preset's where not given."""
     baseline_steps: int | None = None
@@ -266,6 +266,7 @@ def prepare(verb: Prepare) -> None:
         reading.faces,
         verb.out,
         cropped=reader.cropped,
+        aligned=reader.aligned,
         align=verb.align,
         device=verb.device,
         workers=verb.workers or os.cpu_count() or 1,

@@ -46,17 +46,21 @@ class ReenactmentConfig:
     """Weight of G_et(output) = G_et(target), asked only of targets whose person is unknown."""
     lambda_code: float = 0.0
     """Weight of the contrast between f(e) of source and truth (losses.code_loss); not in the paper."""
+    lambda_agreement: float = 0.0
+    """Weight of f(e) of source and truth disagreeing (losses.agreement_loss); not in the paper."""
+    lambda_edges: float = 0.0
+    """Weight of the difference between the edges of output and truth (losses.edge_loss); not in the paper."""
     from_baseline: bool = False
     """`relgan train`: the baseline is trained first, and G_es begins as its encoder; not in the paper."""
     lambda_guide: float = 0.0
     """Weight of the cross-entropy of a linear layer on f(e) of the source; not in the paper."""
-    decoder_only: bool = False
-    """A new decoder learns to paint from the codes of finished encoders, which stay as they are."""
     jitter: float = 0.0
     """How strongly light, contrast, colour and sharpness of a picture are varied (0: never; 1: as a camera
     would)."""
+    pixel_steps: int = 0
+    """D joins after so many steps; until then there are pixels and codes alone."""
     warmup_steps: int = 0
-    """The terms that come from D grow linearly from 0 to their weights over so many steps."""
+    """The terms that come from D grow linearly from 0 to their weights over so many steps, then."""
     discriminator_threshold: float = 0.3
     """D steps only while its loss (the sum of its three cross-entropies) is above this."""
     discriminator_shift: int = 0
@@ -128,6 +132,8 @@ class Config:
     """Side of the pictures the networks see, a multiple of 32; the crop is always 96/112 of the face."""
     width: float = 1.0
     """Share of the paper's channels in the generator's three networks and in the baseline."""
+    skips: bool = False
+    """The decoder is given the target and its maps too (models.Decoder); not in the paper."""
     expression_dim: int = 30
     """Numbers in f(e)."""
     identity_dim: int = 50
@@ -150,6 +156,7 @@ PRESETS: dict[str, Config] = {
         align="similarity",  # the faces of most data sets look ahead
         size=64,  # 2.6 times the pictures a second of 96
         width=0.5,  # three times the pictures a second of 1
+        skips=True,  # without, pictures of strangers stay blurred for hours
         reenactment=ReenactmentConfig(
             epochs=100,
             max_steps=400,
@@ -166,6 +173,9 @@ PRESETS: dict[str, Config] = {
             # The class signal that D sends through the decoder is slow to reach f(e); these two are direct.
             lambda_code=0.5,
             lambda_guide=1.0,
+            # And these two ask for codes without the person, and for pictures without blur.
+            lambda_agreement=1.0,
+            lambda_edges=10.0,
             jitter=0.5,
             discriminator_shift=8,
             ema_decay=0.99,
@@ -217,7 +227,9 @@ PRESETS["best"] = replace(
     reenactment=replace(
         PRESETS["fast"].reenactment,
         epochs=1000,
-        max_steps=1600,
+        max_steps=4000,
+        pixel_steps=3000,  # a young D has nothing to teach
+        warmup_steps=500,
         batch_size=64,
         learning_rate=4e-4,
         decay=True,
@@ -227,26 +239,6 @@ PRESETS["best"] = replace(
     recognition=RecognitionConfig(variants=8, epochs=20),
     baseline=replace(
         PRESETS["fast"].baseline, epochs=1000, max_steps=3000, batch_size=64, learning_rate=6e-4, decay=True
-    ),
-)
-
-# A new decoder for finished encoders, asked for pixels alone: D's terms leave marks (docs/weights.md).
-PRESETS["decoder"] = replace(
-    PRESETS["best"],
-    preset="decoder",
-    reenactment=replace(
-        PRESETS["best"].reenactment,
-        max_steps=1300,
-        learning_rate=1e-3,
-        lambda_adversarial=0.0,
-        lambda_expression=0.0,
-        lambda_identity=0.0,
-        lambda_code=0.0,
-        lambda_guide=0.0,
-        lambda_keep=0.0,
-        jitter=0.0,
-        from_baseline=False,
-        decoder_only=True,
     ),
 )
 

@@ -69,6 +69,36 @@ def pixel_loss(reenacted: Tensor, truth: Tensor, has_truth: Tensor) -> Tensor:
     return torch.where(has_truth, each, 0.0).sum() / has_truth.sum().clamp(min=1)
 
 
+def edge_loss(reenacted: Tensor, truth: Tensor, has_truth: Tensor) -> Tensor:
+    """Mean absolute difference between the steps from pixel to pixel of the two pictures, along both axes.
+
+    Not in the paper (the gradient difference loss of Mathieu et al. 2015): what equation 3 forgives as blur
+    is an error here. Arguments as :func:`pixel_loss`.
+    """
+    difference = reenacted.float() - truth.float()
+    each = difference.diff(dim=2).abs().flatten(1).mean(1) + difference.diff(dim=3).abs().flatten(1).mean(1)
+    return torch.where(has_truth, each, 0.0).sum() / has_truth.sum().clamp(min=1)
+
+
+def agreement_loss(source_code: Tensor, truth_code: Tensor, has_truth: Tensor) -> Tensor:
+    """1 - the correlation of each number of f(e) between sources and truths, averaged over the numbers.
+
+    Not in the paper; the first term of Barlow Twins (Zbontar et al. 2021). Source and truth are two people
+    who show the same, so what differs between their codes is the person, and every number of the code is
+    asked for as little of it as can be. 0 where all numbers agree, 1 where they tell nothing of each other.
+
+    Args:
+        source_code, truth_code: (B, D).
+        has_truth: (B,) bool; the other rows take no part.
+    """
+    if has_truth.sum() < 4:
+        return source_code.sum() * 0
+    source, truth = (code[has_truth].float() for code in (source_code, truth_code))
+    source, truth = source - source.mean(0), truth - truth.mean(0)
+    scale = (source.square().mean(0) * truth.square().mean(0)).clamp(min=1e-8).sqrt()
+    return (1 - (source * truth).mean(0) / scale).mean()
+
+
 def code_loss(
     source_code: Tensor, truth_code: Tensor, has_truth: Tensor, expression: Tensor, temperature: float = 0.1
 ) -> Tensor:

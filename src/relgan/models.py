@@ -3,6 +3,7 @@
 Pictures are ``(B, 3, S, S)`` in [-1, 1] with S any multiple of 32; 96 is the paper's size.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -96,6 +97,14 @@ class Encoder(nn.Module):
         code: Tensor = self.code(features.flatten(1))
         return code
 
+    def maps(self, pictures: Tensor) -> list[Tensor]:
+        """The output of each of the five blocks, S/2 to S/32 pixels wide; the code is a layer on the last."""
+        maps = []
+        for block in self.blocks:
+            pictures = block(pictures)
+            maps.append(pictures)
+        return maps
+
 
 class ExpressionEncoder(Encoder):
     """G_es: a picture to the expression code f(e), 30 numbers."""
@@ -112,11 +121,17 @@ class IdentityEncoder(Encoder):
 
 
 class Decoder(nn.Module):
-    """G_de: f(x) = [f(e), f(i)] to a picture, by five upsampling blocks and a 3x3 convolution to RGB."""
+    """G_de: f(x) = [f(e), f(i)] to a picture, by five upsampling blocks and a 3x3 convolution to RGB.
 
-    def __init__(self, code_dim: int = 80, size: int = 96, width: float = 1.0) -> None:
+    With ``skips``, which the paper does not have, the blocks are also given the maps of the identity encoder
+    (the skip connections of U-Net, Ronneberger et al. 2015, by 1x1 convolutions), and a fourth channel says
+    where the painted picture replaces the target (the attention mask of GANimation, Pumarola et al. 2018).
+    Fifty numbers need not hold the target's hair, light and background then.
+    """
+
+    def __init__(self, code_dim: int = 80, size: int = 96, width: float = 1.0, skips: bool = False) -> None:
         super().__init__()
-        self.side = check_size(size)
+        self.side, self.skips = check_size(size), skips
         channels = widened((DECODER_CHANNELS[0], *DECODER_CHANNELS), width)
         self.project = nn.Sequential(
             nn.Linear(code_dim, channels[0] * self.side**2, bias=False),
@@ -125,13 +140,26 @@ class Decoder(nn.Module):
             nn.ReLU(inplace=True),
         )
         self.blocks = nn.Sequential(*(up_block(a, b) for a, b in pairwise(channels)))
-        self.to_rgb = nn.Sequential(nn.Conv2d(channels[-1], 3, 3, padding=1), nn.Tanh())
+        if skips:
+            self.laterals = nn.ModuleList(nn.Conv2d(count, count, 1) for count in channels[1:-1])
+            self.to_rgb = nn.Sequential(nn.Conv2d(channels[-1], 4, 3, padding=1))
+        else:
+            self.to_rgb = nn.Sequential(nn.Conv2d(channels[-1], 3, 3, padding=1), nn.Tanh())
 
-    def forward(self, code: Tensor) -> Tensor:
-        """(B, code_dim) -> (B, 3, S, S) in [-1, 1]."""
-        features = self.project(code).contiguous(memory_format=torch.channels_last)
-        picture: Tensor = self.to_rgb(self.blocks(features))
-        return picture
+    def forward(self, code: Tensor, target: Tensor | None = None, maps: Sequence[Tensor] = ()) -> Tensor:
+        """(B, code_dim) -> (B, 3, S, S) in [-1, 1]; with skips also from the target (B, 3, S, S) and its
+        ``maps`` (:meth:`Encoder.maps`)."""
+        features: Tensor = self.project(code).contiguous(memory_format=torch.channels_last)
+        if not self.skips:
+            picture: Tensor = self.to_rgb(self.blocks(features))
+            return picture
+        assert target is not None
+        for position, block in enumerate(self.blocks):
+            features = block(features)
+            if position < len(self.laterals):
+                features = features + self.laterals[position](maps[-2 - position])
+        painted, mask = self.to_rgb(features).split([3, 1], 1)
+        return torch.lerp(target, painted.tanh().to(target.dtype), mask.sigmoid().to(target.dtype))
 
 
 class Reenacted(NamedTuple):
@@ -147,13 +175,18 @@ class Generator(nn.Module):
     """G = (G_es, G_et, G_de): the source's expression on the target's identity."""
 
     def __init__(
-        self, size: int = 96, expression_dim: int = 30, identity_dim: int = 50, width: float = 1.0
+        self,
+        size: int = 96,
+        expression_dim: int = 30,
+        identity_dim: int = 50,
+        width: float = 1.0,
+        skips: bool = False,
     ) -> None:
         super().__init__()
-        self.size, self.width = size, width
+        self.size, self.width, self.skips = size, width, skips
         self.expression_encoder = ExpressionEncoder(size, expression_dim, width)
         self.identity_encoder = IdentityEncoder(size, identity_dim, width)
-        self.decoder = Decoder(expression_dim + identity_dim, size, width)
+        self.decoder = Decoder(expression_dim + identity_dim, size, width, skips)
 
     def forward(self, source: Tensor, target: Tensor, truth: Tensor | None = None) -> Reenacted:
         """Batches of pictures (B, 3, S, S) -> the reenacted pictures with the codes.
@@ -165,8 +198,9 @@ class Generator(nn.Module):
             expression_code = self.expression_encoder(source)
         else:
             expression_code, truth_code = self.expression_encoder(torch.cat([source, truth])).chunk(2)
-        identity_code = self.identity_encoder(target)
-        picture = self.decoder(torch.cat([expression_code, identity_code], 1))
+        maps = self.identity_encoder.maps(target)
+        identity_code = self.identity_encoder.code(maps[-1].flatten(1))
+        picture = self.decoder(torch.cat([expression_code, identity_code], 1), target, maps)
         return Reenacted(picture, expression_code, identity_code, truth_code)
 
 

@@ -21,8 +21,10 @@ from relgan.data.tensors import FaceTensors
 from relgan.grids import save_grid, some_pairs
 from relgan.losses import (
     UNKNOWN,
+    agreement_loss,
     code_loss,
     discriminator_loss,
+    edge_loss,
     expression_loss,
     generator_loss,
     keep_identity_loss,
@@ -134,6 +136,12 @@ def generator_step(
             reenacted.expression_code, reenacted.truth_code, batch.has_truth, batch.expression
         )
         losses["generator"] = losses["generator"] + config.lambda_code * losses["code"]
+    if config.lambda_agreement and reenacted.truth_code is not None:
+        losses["agreement"] = agreement_loss(reenacted.expression_code, reenacted.truth_code, batch.has_truth)
+        losses["generator"] = losses["generator"] + config.lambda_agreement * losses["agreement"]
+    if config.lambda_edges:
+        losses["edges"] = edge_loss(reenacted.picture, batch.truth, batch.has_truth)
+        losses["generator"] = losses["generator"] + config.lambda_edges * losses["edges"]
     nobody = batch.identity == UNKNOWN
     if nobody.any() and config.lambda_keep:
         with torch.no_grad():
@@ -192,7 +200,9 @@ def train_reenactment(
 
     # The networks, their averages and their optimisers.
     initial = seeded(seed, "initialise")
-    raw_generator = Generator(config.size, config.expression_dim, config.identity_dim, config.width)
+    raw_generator = Generator(
+        config.size, config.expression_dim, config.identity_dim, config.width, config.skips
+    )
     raw_discriminator = Discriminator(len(data.classes), len(data.people), config.size)
     raw_guide = nn.Linear(config.expression_dim, len(data.classes))
     initialise(raw_generator, initial)
@@ -202,18 +212,14 @@ def train_reenactment(
         raw_generator.load_state_dict(start.generator.state_dict())
         if start.discriminator is not None:
             load_fitting(raw_discriminator, start.discriminator)
-        if stage.decoder_only:
-            initialise(raw_generator.decoder, initial)
     if encoder is not None:
         raw_generator.expression_encoder.load_state_dict(encoder.state_dict())
     average = copy.deepcopy(raw_generator).requires_grad_(False).eval().to(fabric.device)
     for model in (raw_generator, raw_discriminator, average):
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    if stage.decoder_only:
-        for part in (raw_generator.expression_encoder, raw_generator.identity_encoder):
-            part.requires_grad_(False).eval()
-    judged = bool(stage.lambda_adversarial or stage.lambda_expression or stage.lambda_identity)
+    has_judge = bool(stage.lambda_adversarial or stage.lambda_expression or stage.lambda_identity)
+    wants_truth_code = bool(stage.lambda_code or stage.lambda_agreement)
 
     def adam(network: nn.Module, rate: float) -> torch.optim.Adam:
         fused = fabric.device.type in ("cpu", "cuda")
@@ -268,7 +274,8 @@ def train_reenactment(
                 set_rate(generator_adam, stage.learning_rate * share)
                 set_rate(discriminator_adam, stage.discriminator_learning_rate * share)
             batch = make_batch(data, mine, variants[here], config.size, stage.jitter, light)
-            reenacted = generator(batch.source, batch.target, batch.truth if stage.lambda_code else None)
+            reenacted = generator(batch.source, batch.target, batch.truth if wants_truth_code else None)
+            judged = has_judge and step >= stage.pixel_steps
 
             # D judges first; once it is near its optimum it waits for G (section 4.1).
             raw_discriminator.requires_grad_(True)
@@ -281,7 +288,8 @@ def train_reenactment(
                 d_steps += 1
 
             raw_discriminator.requires_grad_(False)
-            warmth = min(1.0, step / stage.warmup_steps) if stage.warmup_steps else 1.0
+            warm = step - stage.pixel_steps
+            warmth = min(1.0, warm / stage.warmup_steps) if stage.warmup_steps else 1.0
             with fabric.autocast():
                 opponent = raw_discriminator if judged else None
                 g_losses = generator_step(opponent, average, batch, reenacted, stage, warmth, shift)

@@ -38,8 +38,8 @@ class Card:
     """What a set of weights is.
 
     Attributes:
-        size, expression_dim, identity_dim, width: what the networks were built with; pictures are ``size``
-            pixels, the centre 96/112 of an aligned face (relgan.faces.align), RGB in [-1, 1].
+        size, expression_dim, identity_dim, width, skips: what the networks were built with; pictures are
+            ``size`` pixels, the centre 96/112 of an aligned face (relgan.faces.align), RGB in [-1, 1].
         align: how the faces were aligned that the networks learnt from.
         expressions: the classes of classifier, baseline and discriminator, in order.
         hidden: width of the classifier; people: identities the discriminator knows.
@@ -56,6 +56,7 @@ class Card:
     width: float
     expressions: list[str]
     align: Alignment = "similarity"
+    skips: bool = False
     hidden: int = 64
     people: int = 0
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -93,6 +94,7 @@ class Weights:
             width=card.width,
             expression_dim=card.expression_dim,
             identity_dim=card.identity_dim,
+            skips=card.skips,
         )
 
     def networks(self) -> dict[str, nn.Module]:
@@ -143,6 +145,7 @@ def save_weights(
         width=generator.width,
         expressions=list(expressions),
         align=align,
+        skips=generator.skips,
         hidden=_rows(classifier, "layers.1.bias") if classifier is not None else 64,
         people=_rows(discriminator, "identity_branch.4.bias") if discriminator is not None else 0,
         provenance=provenance,
@@ -180,7 +183,7 @@ def load_weights(place: str | Path) -> Weights:
     sizes = (card.size, card.expression_dim)
     classes = len(card.expressions)
     built: dict[str, nn.Module] = {
-        GENERATOR: Generator(*sizes, card.identity_dim, card.width),
+        GENERATOR: Generator(*sizes, card.identity_dim, card.width, card.skips),
         CLASSIFIER: Classifier(classes, card.expression_dim, card.hidden),
         BASELINE: Baseline(classes, *sizes, card.width),
         DISCRIMINATOR: Discriminator(classes, card.people, card.size),

@@ -62,9 +62,10 @@ class PlainTrainer:
 
     def __init__(self, data: FaceTensors, config: Config) -> None:
         self.data, self.config, stage = data, config, config.reenactment
-        self.generator = Generator(config.size, config.expression_dim, config.identity_dim, config.width)
+        sizes = config.size, config.expression_dim, config.identity_dim, config.width, config.skips
+        self.generator = Generator(*sizes)
         self.discriminator = Discriminator(len(data.classes), len(data.people), config.size)
-        self.average = Generator(config.size, config.expression_dim, config.identity_dim, config.width)
+        self.average = Generator(*sizes)
         betas = (stage.beta1, 0.999)
         self.generator_adam = torch.optim.Adam(self.generator.parameters(), stage.learning_rate, betas)
         self.discriminator_adam = torch.optim.Adam(

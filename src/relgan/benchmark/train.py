@@ -35,6 +35,10 @@ def measure_train(config: Config, machine: Machine, seconds: float) -> list[Row]
         choices=0,
         lambda_code=0.0,
         lambda_guide=0.0,
+        lambda_agreement=0.0,
+        lambda_edges=0.0,
+        pixel_steps=0,
+        warmup_steps=0,
         jitter=0.0,
     )
     config = replace(config, reenactment=stage)
