@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> None:
     person, _ = reenactor.find(target, "target")
     own, wanted = reenactor.expression_codes([person, driving])
     steps = torch.stack([own + (wanted - own) * share for share in np.linspace(0, 1, 7)])
-    faces = reenactor.reenact(steps, reenactor.identity_code(person))
+    faces = reenactor.reenact(steps, reenactor.see(person))
     Image.fromarray(np.concatenate(list(faces), axis=1)).save(out / "walk.png")
     print(f"see {out / 'face.png'}, {out / 'pasted.png'}, {out / 'walk.png'}")
 

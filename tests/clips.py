@@ -24,7 +24,7 @@ Picture = NDArray[np.uint8]
 
 def random_weights(folder: Path, size: int = 32, classifier: bool = True) -> Path:
     """Networks that have learnt nothing, saved as weights."""
-    generator = Generator(size, width=0.125)
+    generator = Generator(size, width=0.125, skips=True)
     initialise(generator, torch.Generator().manual_seed(0))
     made = Classifier(len(CLASSES)) if classifier else None
     for module in (generator, made):

@@ -33,7 +33,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 def weights() -> Weights:
     """Networks whose batch norms have seen something, so that leaving one out would show."""
     torch.manual_seed(0)
-    generator, classifier = Generator(64, width=0.25), Classifier(len(EXPRESSIONS))
+    generator, classifier = Generator(64, width=0.25, skips=True), Classifier(len(EXPRESSIONS))
     for layer in [*generator.modules(), *classifier.modules()]:
         if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
             assert layer.running_mean is not None

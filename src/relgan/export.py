@@ -99,16 +99,12 @@ class Reenacter(nn.Module):
 
     def __init__(self, weights: Weights) -> None:
         super().__init__()
-        generator = copy.deepcopy(weights.generator).eval()
-        self.view = Centre(generator.size)
-        self.expression = folded_encoder(generator.expression_encoder)
-        self.identity = folded_encoder(generator.identity_encoder)
-        self.decoder = generator.decoder
+        self.generator = copy.deepcopy(weights.generator).eval()
+        self.view = Centre(self.generator.size)
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
         """Two times (N, 112, 112, 3) uint8 -> (N, S, S, 3) in [0, 1]."""
-        code = torch.cat([self.expression(self.view(source)), self.identity(self.view(target))], 1)
-        picture: Tensor = self.decoder(code)
+        picture: Tensor = self.generator(self.view(source), self.view(target)).picture
         return (picture.permute(0, 2, 3, 1) + 1) / 2
 
 

@@ -162,6 +162,14 @@ class Decoder(nn.Module):
         return torch.lerp(target, painted.tanh().to(target.dtype), mask.sigmoid().to(target.dtype))
 
 
+class Seen(NamedTuple):
+    """What the generator takes from targets."""
+
+    target: Tensor  # (B, 3, S, S) in [-1, 1]
+    code: Tensor  # (B, 50), f(i)
+    maps: tuple[Tensor, ...]  # of the identity encoder's blocks
+
+
 class Reenacted(NamedTuple):
     """What one pass of the generator gives: the picture, the two codes it was made from, and the truth's."""
 
@@ -198,10 +206,24 @@ class Generator(nn.Module):
             expression_code = self.expression_encoder(source)
         else:
             expression_code, truth_code = self.expression_encoder(torch.cat([source, truth])).chunk(2)
-        maps = self.identity_encoder.maps(target)
-        identity_code = self.identity_encoder.code(maps[-1].flatten(1))
-        picture = self.decoder(torch.cat([expression_code, identity_code], 1), target, maps)
-        return Reenacted(picture, expression_code, identity_code, truth_code)
+        seen = self.see(target)
+        return Reenacted(self.paint(expression_code, seen), expression_code, seen.code, truth_code)
+
+    def see(self, target: Tensor) -> Seen:
+        """All that is taken from targets (B, 3, S, S), for any number of expressions to be put on them."""
+        maps = tuple(self.identity_encoder.maps(target))
+        return Seen(target, self.identity_encoder.code(maps[-1].flatten(1)), maps)
+
+    def paint(self, expression_code: Tensor, seen: Seen) -> Tensor:
+        """Codes (B, 30) and targets, or one target for all, to pictures (B, 3, S, S)."""
+        count = len(expression_code)
+        target, identity_code, maps = seen
+        if len(target) != count:
+            target, identity_code, *maps = (
+                part.expand(count, *part.shape[1:]) for part in (target, identity_code, *maps)
+            )
+        picture: Tensor = self.decoder(torch.cat([expression_code, identity_code], 1), target, maps)
+        return picture
 
 
 class GroupedBatchNorm2d(nn.BatchNorm2d):

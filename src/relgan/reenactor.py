@@ -18,6 +18,7 @@ from relgan.errors import InputError
 from relgan.faces.align import TEMPLATE, similarity
 from relgan.faces.crops import choose
 from relgan.faces.detect import Detector
+from relgan.models import Seen
 from relgan.pictures import Picture, as_picture, is_video
 from relgan.recognizer import DEFAULT_WEIGHTS, choose_device
 from relgan.shots import Shot, Sighting, aligner_named, sight, whole
@@ -99,7 +100,7 @@ class Reenactor:
         """
         whose, picture = self.find(target, "target", cropped)
         driving, _ = self.find(source, "source", cropped)
-        face = self.reenact(self.expression_codes([driving]), self.identity_code(whose))[0]
+        face = self.reenact(self.expression_codes([driving]), self.see(whose))[0]
         return Image.fromarray(paste_face(face, picture, whose) if paste else face)
 
     def find(self, picture: Any, role: str, cropped: bool = False) -> tuple[Sighting, Picture]:
@@ -127,16 +128,14 @@ class Reenactor:
         return code
 
     @torch.no_grad()
-    def identity_code(self, face: Sighting) -> torch.Tensor:
-        """(1, 50), the code f(i) of a face."""
-        code: torch.Tensor = self._generator.identity_encoder(self._views([face]))
-        return code
+    def see(self, face: Sighting) -> Seen:
+        """What the generator takes from a target: f(i), and where it has skips the picture and its maps."""
+        return self._generator.see(self._views([face]))
 
     @torch.no_grad()
-    def reenact(self, expressions: torch.Tensor, identity: torch.Tensor) -> Picture:
-        """Codes to faces: (n, 30) and (1, 50) -> (n, size, size, 3) uint8 RGB."""
-        codes = torch.cat([expressions, identity.expand(len(expressions), -1)], 1)
-        pictures = self._generator.decoder(codes).float().cpu().permute(0, 2, 3, 1)
+    def reenact(self, expressions: torch.Tensor, target: Seen) -> Picture:
+        """Expression codes (n, 30) on a target, as faces (n, size, size, 3) uint8 RGB."""
+        pictures = self._generator.paint(expressions, target).float().cpu().permute(0, 2, 3, 1)
         return np.ascontiguousarray(((pictures + 1) * 127.5).round().clamp(0, 255).byte().numpy())
 
     def _views(self, faces: Sequence[Sighting]) -> torch.Tensor:
@@ -262,7 +261,7 @@ def reenact_files(
         save_picture(reenactor(source, target, paste=paste, cropped=cropped), out)
         return 1
     whose, picture = reenactor.find(target, "target", cropped)
-    identity = reenactor.identity_code(whose)
+    person = reenactor.see(whose)
     last: Picture | None = None
     main: int | None = None
     written = seen = 0
@@ -283,7 +282,7 @@ def reenact_files(
                 faces.append(face)
             present = [face for face in faces if face is not None]
             made: Iterator[Picture] = iter(
-                reenactor.reenact(reenactor.expression_codes(present), identity) if present else ()
+                reenactor.reenact(reenactor.expression_codes(present), person) if present else ()
             )
             for shot, face in zip(shots, faces, strict=True):
                 if face is not None:
