@@ -216,12 +216,10 @@ class Generator(nn.Module):
 
     def paint(self, expression_code: Tensor, seen: Seen) -> Tensor:
         """Codes (B, 30) and targets, or one target for all, to pictures (B, 3, S, S)."""
-        count = len(expression_code)
-        target, identity_code, maps = seen
-        if len(target) != count:
-            target, identity_code, *maps = (
-                part.expand(count, *part.shape[1:]) for part in (target, identity_code, *maps)
-            )
+        count = len(expression_code)  # expand copies nothing
+        target, identity_code, *maps = (
+            part.expand(count, *part.shape[1:]) for part in (seen.target, seen.code, *seen.maps)
+        )
         picture: Tensor = self.decoder(torch.cat([expression_code, identity_code], 1), target, maps)
         return picture
 
