@@ -3,6 +3,7 @@
 import pickle
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -47,6 +48,17 @@ def test_pictures_are_searched_for_the_main_face(reenactor: Reenactor) -> None:
     assert face.size == (32, 32)
     with pytest.raises(InputError, match="no face found"):
         reenactor(np.zeros((90, 90, 3), np.uint8), target)
+
+
+def test_where_the_generator_changed_nothing_the_picture_stays_as_sharp_as_it_was() -> None:
+    picture = photograph((0, 101, 47))
+    sighting = whole(picture[47:159, 101:213])
+    target = picture[47:159, 101:213].copy()
+    before = cv2.resize(target[8:104, 8:104], (32, 32))
+    assert np.array_equal(paste_face(before, target, sighting, before), target)
+    brighter = paste_face(np.clip(before.astype(int) + 20, 0, 255).astype(np.uint8), target, sighting, before)
+    middle = np.s_[50:62, 50:62]
+    assert np.abs(brighter[middle].astype(int) - target[middle] - 20).mean() < 3
 
 
 def test_a_face_is_pasted_where_it_came_from() -> None:

@@ -100,8 +100,9 @@ class Reenactor:
         """
         whose, picture = self.find(target, "target", cropped)
         driving, _ = self.find(source, "source", cropped)
-        face = self.reenact(self.expression_codes([driving]), self.see(whose))[0]
-        return Image.fromarray(paste_face(face, picture, whose) if paste else face)
+        person = self.see(whose)
+        face = self.reenact(self.expression_codes([driving]), person)[0]
+        return Image.fromarray(self.paste(face, picture, whose, person) if paste else face)
 
     def find(self, picture: Any, role: str, cropped: bool = False) -> tuple[Sighting, Picture]:
         """The main face in a picture, and the picture as RGB.
@@ -135,8 +136,13 @@ class Reenactor:
     @torch.no_grad()
     def reenact(self, expressions: torch.Tensor, target: Seen) -> Picture:
         """Expression codes (n, 30) on a target, as faces (n, size, size, 3) uint8 RGB."""
-        pictures = self._generator.paint(expressions, target).float().cpu().permute(0, 2, 3, 1)
-        return np.ascontiguousarray(((pictures + 1) * 127.5).round().clamp(0, 255).byte().numpy())
+        return _bytes(self._generator.paint(expressions, target))
+
+    def paste(self, face: Picture, picture: Picture, where: Sighting, target: Seen) -> Picture:
+        """The target's picture with a reenacted face in it. A generator with skips leaves most of the target
+        as it is, so that only what has changed is brought into the picture, which stays as sharp as it is."""
+        before = _bytes(target.target)[0] if self._generator.skips else None
+        return paste_face(face, picture, where, before)
 
     def _views(self, faces: Sequence[Sighting]) -> torch.Tensor:
         crops = torch.from_numpy(np.stack([face.crop for face in faces])).to(self._device)
@@ -144,16 +150,24 @@ class Reenactor:
         return views(crops, variants, self.size)
 
 
-def paste_face(face: Picture, picture: Picture, where: Sighting) -> Picture:
+def _bytes(pictures: torch.Tensor) -> Picture:
+    """(n, 3, S, S) in [-1, 1] -> (n, S, S, 3) uint8."""
+    pictures = pictures.float().cpu().permute(0, 2, 3, 1)
+    return np.ascontiguousarray(((pictures + 1) * 127.5).round().clamp(0, 255).byte().numpy())
+
+
+def paste_face(face: Picture, picture: Picture, where: Sighting, before: Picture | None = None) -> Picture:
     """Blend a reenacted face into a picture, over the face it was made from.
 
-    The face is turned and scaled back to its place, given the mean and contrast of each colour that the place
-    had, and faded out towards the edge of an oval.
+    The face is turned and scaled back to its place and faded out towards the edge of an oval. Where
+    ``before`` is given the difference from it is added to the picture; else the face replaces what is there
+    and is given the mean and contrast of each colour that the place had.
 
     Args:
         face: (S, S, 3), the centre 96/112 of an aligned face.
         picture: (H, W, 3).
         where: the face in the picture.
+        before: (S, S, 3), the same part of the picture as the generator saw it.
     """
     size = len(face)
     if where.landmarks is None:  # the picture is an aligned face
@@ -173,9 +187,8 @@ def paste_face(face: Picture, picture: Picture, where: Sighting) -> Picture:
         return picture.copy()
     shifted = np.column_stack([matrix[:, :2], matrix[:, :2] @ (left, top) + matrix[:, 2]])
     flags, shape = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, (right - left, bottom - top)
-    placed = cv2.warpAffine(face, shifted, shape, flags=flags, borderMode=cv2.BORDER_REPLICATE).astype(
-        np.float32
-    )
+    content = face.astype(np.float32) - (0 if before is None else before)
+    placed = cv2.warpAffine(content, shifted, shape, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     mask = cv2.warpAffine(
         _oval(max(size, 128)),
         _rescaled(shifted, max(size, 128) / size),
@@ -184,8 +197,10 @@ def paste_face(face: Picture, picture: Picture, where: Sighting) -> Picture:
     )
     mask = np.asarray(mask, np.float32)[..., None]
     under = picture[top:bottom, left:right].astype(np.float32)
-    if mask.sum() > 1:
-        placed = _recoloured(placed, under, mask)
+    if before is not None:
+        placed = placed + under
+    elif mask.sum() > 1:
+        placed = _recoloured(np.asarray(placed, np.float32), under, mask)
     result = picture.copy()
     result[top:bottom, left:right] = np.clip(placed * mask + under * (1 - mask) + 0.5, 0, 255).astype(
         np.uint8
@@ -287,7 +302,8 @@ def reenact_files(
             for shot, face in zip(shots, faces, strict=True):
                 if face is not None:
                     new = next(made)
-                    last, seen = (paste_face(new, picture, whose) if paste else new), seen + 1
+                    last = reenactor.paste(new, picture, whose, person) if paste else new
+                    seen += 1
                 elif last is None:
                     continue  # nothing to show yet
                 assert shot.time_s is not None
