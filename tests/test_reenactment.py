@@ -244,6 +244,13 @@ def test_expanding_walks_all_forty_variants_of_every_face(drawn: Drawn) -> None:
     assert steps_of(9, stage)[0] == VARIANTS
 
 
+def test_large_sets_are_walked_through_as_often_as_asked() -> None:
+    stage = ReenactmentConfig(epochs=5, max_steps=10, least_epochs=3, batch_size=8, expand=False)
+    assert steps_of(20, stage) == (3, 10)
+    assert steps_of(80, stage) == (10, 30)
+    assert steps_of(8, stage) == (1, 5)
+
+
 def test_skipping_batches_gives_the_rest_of_the_same_epoch(drawn: Drawn) -> None:
     sampler = PairSampler(drawn(people=3).faces)
     whole = list(epoch_batches(sampler, SMALL.reenactment, 0, 3))

@@ -308,10 +308,12 @@ def train(verb: Pretrain, command: str) -> None:
         if steps is not None and steps < least:
             raise InputError(f"{option} {steps}: give at least {least}")
     if verb.max_steps is not None:
-        stage1 = replace(config.reenactment, max_steps=verb.max_steps, epochs=verb.max_steps)
+        steps = verb.max_steps
+        stage1 = replace(config.reenactment, max_steps=steps, epochs=steps, least_epochs=0)
         config = replace(config, reenactment=stage1)
     if verb.baseline_steps is not None:
-        base = replace(config.baseline, max_steps=verb.baseline_steps, epochs=verb.baseline_steps)
+        steps = verb.baseline_steps
+        base = replace(config.baseline, max_steps=steps, epochs=steps, least_epochs=0)
         config = replace(config, baseline=base)
     sets = [(verb.dataset, verb.root), *(_named_root(text) for text in verb.also)]
     from relgan.study import align_datasets

@@ -22,6 +22,8 @@ class ReenactmentConfig:
     """Visits to every training face as a source."""
     max_steps: int | None = None
     """End after so many steps even if epochs are left (None: never)."""
+    least_epochs: int = 0
+    """But visit every training face at least so often."""
     tune_steps: int | None = None
     """The same in a fold that begins with trained weights (None: ``max_steps``)."""
     batch_size: int = 64
@@ -100,6 +102,8 @@ class BaselineConfig:
     """Visits to every training face."""
     max_steps: int | None = None
     """End after so many steps even if epochs are left (None: never)."""
+    least_epochs: int = 0
+    """But visit every training face at least so often."""
     tune_steps: int | None = None
     """The same in a fold that begins with trained weights (None: ``max_steps``)."""
     batch_size: int = 64
@@ -161,6 +165,7 @@ PRESETS: dict[str, Config] = {
             epochs=100,
             max_steps=400,
             tune_steps=160,
+            least_epochs=3,
             batch_size=32,  # twice the steps for the same pictures
             learning_rate=2e-4,
             discriminator_learning_rate=2e-4,
@@ -188,6 +193,7 @@ PRESETS: dict[str, Config] = {
             epochs=100,
             max_steps=600,
             tune_steps=400,
+            least_epochs=3,
             batch_size=32,
             learning_rate=2e-4,
             jitter=0.5,
@@ -215,8 +221,8 @@ def scaled(config: Config, share: float) -> Config:
     base_steps = max(1, round((base.max_steps or 10_000) * share))
     return replace(
         config,
-        reenactment=replace(stage1, max_steps=steps, tune_steps=None),
-        baseline=replace(base, max_steps=base_steps, tune_steps=None),
+        reenactment=replace(stage1, max_steps=steps, tune_steps=None, least_epochs=0),
+        baseline=replace(base, max_steps=base_steps, tune_steps=None, least_epochs=0),
     )
 
 
@@ -228,6 +234,7 @@ PRESETS["best"] = replace(
         PRESETS["fast"].reenactment,
         epochs=1000,
         max_steps=4000,
+        least_epochs=0,
         pixel_steps=3000,  # a young D has nothing to teach
         warmup_steps=500,
         batch_size=64,
@@ -238,7 +245,13 @@ PRESETS["best"] = replace(
     ),
     recognition=RecognitionConfig(variants=8, epochs=20),
     baseline=replace(
-        PRESETS["fast"].baseline, epochs=1000, max_steps=3000, batch_size=64, learning_rate=6e-4, decay=True
+        PRESETS["fast"].baseline,
+        epochs=1000,
+        max_steps=3000,
+        least_epochs=0,
+        batch_size=64,
+        learning_rate=6e-4,
+        decay=True,
     ),
 )
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from relgan.config import Config, RecognitionConfig
 from relgan.data.augment import CENTRE, TEST_VIEWS, VARIANTS, draw_jitter, jittered
+from relgan.data.batches import steps_of
 from relgan.data.tensors import FaceTensors
 from relgan.losses import UNKNOWN, masked_cross_entropy
 from relgan.models import Baseline, Classifier, Encoder, initialise
@@ -180,10 +181,7 @@ def train_baseline(
     stage = config.baseline
     labelled = (data.expression != UNKNOWN).nonzero()[:, 0].cpu()
     walks = VARIANTS if stage.expand else 1
-    an_epoch = -(-len(labelled) // stage.batch_size) * walks
-    total = (
-        an_epoch * stage.epochs if stage.max_steps is None else min(an_epoch * stage.epochs, stage.max_steps)
-    )
+    _, total = steps_of(len(labelled), stage)
     raw = Baseline(len(data.classes), config.size, config.expression_dim, config.width)
     initialise(raw, seeded(seed, "initialise"))
     if start is not None:

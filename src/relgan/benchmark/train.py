@@ -105,7 +105,9 @@ class StepTimes(Progress):
 
 def our_steps(data: FaceTensors, config: Config, steps: int) -> list[float]:
     """Run stage 1 itself, logs and all, for some steps; returns when each one ended."""
-    config = replace(config, reenactment=replace(config.reenactment, max_steps=steps, epochs=steps))
+    config = replace(
+        config, reenactment=replace(config.reenactment, max_steps=steps, epochs=steps, least_epochs=0)
+    )
     times = StepTimes()
     with tempfile.TemporaryDirectory() as folder:
         fabric = make_fabric(config.precision, "cpu")
