@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from relgan import config as presets
+from relgan import train
 from relgan.cli import main
 from relgan.config import scaled
 from relgan.weights import load_weights
@@ -73,6 +74,25 @@ def test_train_makes_weights_for_use_from_several_data_sets(
     assert after is not None
     assert all(torch.equal(a, b) for a, b in zip(before.parameters(), after.parameters(), strict=True))
     assert "NAME=ROOT" in fails(capsys, "train", "ck48", first, "--also", "ck48", "--out", more)
+
+
+def test_a_run_killed_in_stage_1_keeps_its_baseline(
+    tmp_path: Path, tiny: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["train", "ck48", str(crops(tmp_path / "CK+48")), "--max-steps", "2", "--baseline-steps", "2"]
+
+    def dying(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    main([*command, "--out", str(tmp_path / "whole")])
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "train_reenactment", dying)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            main([*command, "--out", str(tmp_path / "killed")])
+    monkeypatch.setattr(train, "train_baseline", dying)
+    main([*command, "--out", str(tmp_path / "killed")])
+    assert load_weights(tmp_path / "killed").digest() == load_weights(tmp_path / "whole").digest()
+    assert not list((tmp_path / "killed").rglob("checkpoint.pt"))
 
 
 def test_two_processes_share_every_batch(tmp_path: Path) -> None:

@@ -1,16 +1,21 @@
 """Weights from all faces of a data set: stage 1 alone (the paper's pre-training), or all a user needs."""
 
+import hashlib
+from dataclasses import asdict
 from pathlib import Path
 
+import torch
 from lightning.fabric import Fabric
+from rich.progress import Progress
 
 from relgan.config import Config
 from relgan.data.augment import CENTRE
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
+from relgan.models import Baseline
 from relgan.recognition import encode, train_baseline, train_classifier, views_for
 from relgan.reenactment import CHECKPOINT, train_reenactment
-from relgan.training import device_name, progress_bar
+from relgan.training import device_name, load_checkpoint, progress_bar, save_beside
 from relgan.weights import CARD, Card, Weights, load_weights, save_weights
 
 
@@ -76,15 +81,7 @@ def train(
                     raise InputError("--baseline-steps 0: --from holds no baseline for these expressions")
                 baseline = kept.baseline
             elif recognition or config.reenactment.from_baseline:
-                baseline = train_baseline(
-                    data,
-                    config,
-                    seed=seed,
-                    out=out / "baseline",
-                    fabric=fabric,
-                    start=start.baseline if start else None,
-                    progress=bar,
-                ).model
+                baseline = _baseline(data, config, seed, out / "baseline", fabric, start, bar)
             begin_there = config.reenactment.from_baseline and kept is None
             stage1 = train_reenactment(
                 data,
@@ -120,8 +117,44 @@ def train(
                 align=config.align,
                 half=half,
             )
-            (out / CHECKPOINT).unlink(missing_ok=True)
+            for folder in (out, out / "baseline"):
+                (folder / CHECKPOINT).unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"--out {out}: cannot be written ({error.strerror or error})") from error
     fabric.barrier()
     return card
+
+
+def _baseline(
+    data: FaceTensors,
+    config: Config,
+    seed: int,
+    out: Path,
+    fabric: Fabric,
+    start: Weights | None,
+    progress: Progress,
+) -> Baseline:
+    """The trained baseline; kept in ``out`` until all is done, so that a run killed in stage 1 has it."""
+    sizes = (config.size, config.width, config.expression_dim)
+    first = start.baseline.state_dict() if start and start.baseline else {}
+    print_of_run = hashlib.sha256(repr((sizes, asdict(config.baseline), seed, data.digest())).encode())
+    for value in first.values():
+        print_of_run.update(value.detach().cpu().float().numpy().tobytes())
+    mark = print_of_run.hexdigest()
+    state = load_checkpoint(out / CHECKPOINT, mark)
+    if state is not None:
+        baseline = Baseline(len(data.classes), config.size, config.expression_dim, config.width)
+        baseline.load_state_dict(state["baseline"])
+        return baseline.to(fabric.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
+    trained = train_baseline(
+        data,
+        config,
+        seed=seed,
+        out=out,
+        fabric=fabric,
+        start=start.baseline if start else None,
+        progress=progress,
+    ).model
+    if fabric.is_global_zero:
+        save_beside({"fingerprint": mark, "baseline": trained.state_dict()}, out / CHECKPOINT)
+    return trained
