@@ -16,6 +16,8 @@ from relgan.losses import (
     edge_loss,
     expression_loss,
     fake_loss,
+    feature_loss,
+    focus,
     generator_loss,
     identity_loss,
     keep_identity_loss,
@@ -211,3 +213,26 @@ def test_edges_forgive_a_shift_of_brightness_and_no_blur() -> None:
     blurred = truth.mean((2, 3), keepdim=True).expand_as(truth)
     steps = [truth[0].diff(dim=axis).abs().mean().item() for axis in (1, 2)]
     assert edge_loss(blurred, truth, first).item() == pytest.approx(sum(steps), rel=1e-5)
+
+
+def test_focus_weighs_what_differs_and_keeps_the_mean() -> None:
+    target = torch.zeros(2, 3, 20, 20)
+    truth = target.clone()
+    truth[0, :, 8:12, 8:12] = 1
+    weight = focus(target, truth, 4.0)
+    assert weight.shape == (2, 1, 20, 20)
+    assert weight.mean((1, 2, 3)).tolist() == pytest.approx([1, 1])
+    assert weight[0, 0, 10, 10] > 5 * weight[0, 0, 0, 0]
+    assert torch.equal(weight[1], torch.ones(1, 20, 20))
+    plain = pixel_loss(target, truth, torch.tensor([True, True]))
+    assert pixel_loss(target, truth, torch.tensor([True, True]), weight) > 2 * plain
+    assert torch.allclose(focus(target, truth, 0.0), torch.ones(2, 1, 20, 20))
+
+
+def test_features_are_compared_layer_by_layer_where_there_is_a_truth() -> None:
+    truth = [torch.ones(2, 1, 4, 4), 2 * torch.ones(2, 5, 2, 2)]
+    output = [layer * 1.5 for layer in truth]
+    output[0][1] = 99
+    output[1][1] = 99
+    loss = feature_loss(output, truth, torch.tensor([True, False]))
+    assert loss.item() == pytest.approx(0.5)

@@ -75,23 +75,33 @@ def test_any_multiple_of_32_works(size: int) -> None:
     assert Baseline(7, size)(pictures).shape == (2, 7)
 
 
-def test_with_skips_the_picture_is_the_target_where_the_mask_is_shut() -> None:
+def test_with_skips_the_picture_is_the_target_where_nothing_moves_and_the_mask_is_shut() -> None:
     generator = Generator(32, width=0.25, skips=True).eval()
     initialise(generator, torch.Generator().manual_seed(3))
     source, target = torch.rand(2, 2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    last = generator.decoder.to_rgb[0]
+    decoder = generator.decoder
     reenacted = generator(source, target)
     assert reenacted.picture.shape == target.shape
     assert torch.equal(reenacted.identity_code, generator.identity_encoder(target))
     with torch.no_grad():
-        last.bias[3] = -100  # shut
-        assert torch.allclose(generator(source, target).picture, target)
-        last.bias[3] = 100  # open: the painted picture alone, which follows the target's maps
+        decoder.to_rgb[0].bias[3] = -100  # shut
+        assert torch.allclose(generator(source, target).picture, generator(source, target).drafts[1])
+        decoder.to_field.weight.zero_()
+        assert torch.allclose(generator(source, target).picture, target, atol=1e-5)
+        decoder.to_field.bias[0] = 0.5  # all to one side
+        moved = 0.5 * torch.tensor(0.5).tanh().item() * 0.25 * 32
+        whole, part = int(moved), moved - int(moved)
+        inner = target[..., whole:-2] * (1 - part) + target[..., whole + 1 : -1] * part
+        found = generator(source, target).picture[..., : inner.shape[-1]]
+        assert torch.allclose(found, inner, atol=1e-4)
+        decoder.to_rgb[0].bias[3] = 100  # open: the painted picture alone, which follows the target's maps
         painted = generator(source, target).picture
         assert painted.abs().max() <= 1
-        for lateral in generator.decoder.laterals:
+        for lateral in decoder.laterals:
             lateral.weight.zero_()
         assert not torch.allclose(generator(source, target).picture, painted)
+    one = generator.see(target[:1])
+    assert generator.paint(reenacted.expression_code, one).picture.shape == target.shape
 
 
 @pytest.mark.parametrize("size", [0, 16, 48, 100])

@@ -50,6 +50,11 @@ class ReenactmentConfig:
     """Weight of the contrast between f(e) of source and truth (losses.code_loss); not in the paper."""
     lambda_agreement: float = 0.0
     """Weight of f(e) of source and truth disagreeing (losses.agreement_loss); not in the paper."""
+    pixel_focus: float = 0.0
+    """How much more pixels count where target and truth differ (losses.focus); not in the paper."""
+    lambda_features: float = 0.0
+    """Weight of the difference between what G_es, as it was at the beginning, sees in output and truth
+    (losses.feature_loss); needs something to begin with; not in the paper."""
     lambda_edges: float = 0.0
     """Weight of the difference between the edges of output and truth (losses.edge_loss); not in the paper."""
     from_baseline: bool = False
@@ -137,7 +142,7 @@ class Config:
     width: float = 1.0
     """Share of the paper's channels in the generator's three networks and in the baseline."""
     skips: bool = False
-    """The decoder is given the target and its maps too (models.Decoder); not in the paper."""
+    """The decoder is given the target and its maps too (models.SkipDecoder); not in the paper."""
     expression_dim: int = 30
     """Numbers in f(e)."""
     identity_dim: int = 50
@@ -178,8 +183,10 @@ PRESETS: dict[str, Config] = {
             # The class signal that D sends through the decoder is slow to reach f(e); these two are direct.
             lambda_code=0.5,
             lambda_guide=1.0,
-            # And these two ask for codes without the person, and for pictures without blur.
+            # These ask for codes without the person, for more than copies of the target, and for no blur.
             lambda_agreement=1.0,
+            pixel_focus=4.0,
+            lambda_features=5.0,
             lambda_edges=10.0,
             jitter=0.5,
             discriminator_shift=8,
@@ -233,10 +240,10 @@ PRESETS["best"] = replace(
     reenactment=replace(
         PRESETS["fast"].reenactment,
         epochs=1000,
-        max_steps=4000,
+        max_steps=3000,
         least_epochs=0,
-        pixel_steps=3000,  # a young D has nothing to teach
-        warmup_steps=500,
+        pixel_steps=2400,  # a young D has nothing to teach
+        warmup_steps=300,
         batch_size=64,
         learning_rate=4e-4,
         decay=True,

@@ -11,6 +11,8 @@ The paper maximises log-likelihoods; here everything is a loss to be minimised. 
 that picture takes no part in the term. A term nobody takes part in is 0 and has no gradient.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -57,16 +59,52 @@ def adversarial_loss(expression_logits: Tensor) -> Tensor:
     return (logits.logsumexp(1) - logits[:, :-1].logsumexp(1)).mean()
 
 
-def pixel_loss(reenacted: Tensor, truth: Tensor, has_truth: Tensor) -> Tensor:
+def pixel_loss(reenacted: Tensor, truth: Tensor, has_truth: Tensor, weight: Tensor | None = None) -> Tensor:
     """Equation 3: mean absolute difference from the truth, over the pairs that have one.
 
     Args:
         reenacted: (B, 3, S, S) in [-1, 1].
         truth: (B, 3, S, S) in [-1, 1]; anything where there is none.
         has_truth: (B,) bool.
+        weight: (B, 1, S, S) of the pixels; all alike where None, as in the paper.
     """
-    each = (reenacted.float() - truth.float()).abs().flatten(1).mean(1)
+    difference = (reenacted.float() - truth.float()).abs()
+    each = (difference if weight is None else difference * weight).flatten(1).mean(1)
     return torch.where(has_truth, each, 0.0).sum() / has_truth.sum().clamp(min=1)
+
+
+def focus(target: Tensor, truth: Tensor, strength: float) -> Tensor:
+    """Weights (B, 1, S, S) for :func:`pixel_loss`, of mean 1: higher where truth and target differ.
+
+    Not in the paper. Most pixels of the target are the truth's already, and a generator that copies the
+    target makes a small error; what the source's expression changes must count for more.
+
+    Args:
+        target, truth: (B, 3, S, S).
+        strength: 0 for equal weights; else a pixel counts 1 + strength times its difference, smoothed over
+            5x5 pixels, in units of the picture's mean.
+    """
+    difference = F.avg_pool2d((truth.float() - target.float()).abs().mean(1, keepdim=True), 5, 1, 2)
+    weight = 1 + strength * difference / (difference.mean((1, 2, 3), keepdim=True) + 0.01)
+    return weight / weight.mean((1, 2, 3), keepdim=True)
+
+
+def feature_loss(reenacted: Sequence[Tensor], truth: Sequence[Tensor], has_truth: Tensor) -> Tensor:
+    """Difference between what a network sees in output and truth, relative to the truth's, over its layers.
+
+    Not in the paper (the perceptual loss of Johnson et al. 2016).
+
+    Args:
+        reenacted, truth: maps (B, C, H, W) of several layers of a network that is not trained.
+        has_truth: (B,) bool.
+    """
+    known = has_truth.float()[:, None, None, None]
+    each = [
+        ((ours.float() - theirs.float()).abs() * known).mean()
+        / (theirs.float().abs() * known).mean().clamp(min=1e-6)
+        for ours, theirs in zip(reenacted, truth, strict=True)
+    ]
+    return torch.stack(each).mean()
 
 
 def edge_loss(reenacted: Tensor, truth: Tensor, has_truth: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from relgan.errors import InputError
@@ -121,17 +122,13 @@ class IdentityEncoder(Encoder):
 
 
 class Decoder(nn.Module):
-    """G_de: f(x) = [f(e), f(i)] to a picture, by five upsampling blocks and a 3x3 convolution to RGB.
+    """G_de: f(x) = [f(e), f(i)] to a picture, by five upsampling blocks and a 3x3 convolution to RGB."""
 
-    With ``skips``, which the paper does not have, the blocks are also given the maps of the identity encoder
-    (the skip connections of U-Net, Ronneberger et al. 2015, by 1x1 convolutions), and a fourth channel says
-    where the painted picture replaces the target (the attention mask of GANimation, Pumarola et al. 2018).
-    Fifty numbers need not hold the target's hair, light and background then.
-    """
+    channels_out = 3
 
-    def __init__(self, code_dim: int = 80, size: int = 96, width: float = 1.0, skips: bool = False) -> None:
+    def __init__(self, code_dim: int = 80, size: int = 96, width: float = 1.0) -> None:
         super().__init__()
-        self.side, self.skips = check_size(size), skips
+        self.side = check_size(size)
         channels = widened((DECODER_CHANNELS[0], *DECODER_CHANNELS), width)
         self.project = nn.Sequential(
             nn.Linear(code_dim, channels[0] * self.side**2, bias=False),
@@ -140,26 +137,62 @@ class Decoder(nn.Module):
             nn.ReLU(inplace=True),
         )
         self.blocks = nn.Sequential(*(up_block(a, b) for a, b in pairwise(channels)))
-        if skips:
-            self.laterals = nn.ModuleList(nn.Conv2d(count, count, 1) for count in channels[1:-1])
-            self.to_rgb = nn.Sequential(nn.Conv2d(channels[-1], 4, 3, padding=1))
-        else:
-            self.to_rgb = nn.Sequential(nn.Conv2d(channels[-1], 3, 3, padding=1), nn.Tanh())
+        self.to_rgb = nn.Sequential(nn.Conv2d(channels[-1], self.channels_out, 3, padding=1), nn.Tanh())
 
-    def forward(self, code: Tensor, target: Tensor | None = None, maps: Sequence[Tensor] = ()) -> Tensor:
-        """(B, code_dim) -> (B, 3, S, S) in [-1, 1]; with skips also from the target (B, 3, S, S) and its
-        ``maps`` (:meth:`Encoder.maps`)."""
+    def forward(self, code: Tensor) -> Tensor:
+        """(B, code_dim) -> (B, 3, S, S) in [-1, 1]."""
+        features = self.project(code).contiguous(memory_format=torch.channels_last)
+        picture: Tensor = self.to_rgb(self.blocks(features))
+        return picture
+
+
+class Painting(NamedTuple):
+    """A picture (B, 3, S, S) in [-1, 1], and the drafts of it that it was blended from."""
+
+    picture: Tensor
+    drafts: tuple[Tensor, ...] = ()
+
+
+class SkipDecoder(Decoder):
+    """The decoder with the target at hand, which the paper's does not have.
+
+    Fifty numbers need not hold the target's hair, light and background then. The blocks are given the maps
+    of the identity encoder as well (the skip connections of U-Net, Ronneberger et al. 2015), which the codes
+    turn up and down (FiLM, Perez et al. 2018). What comes out is a field that moves the target's pixels
+    (first-order motion, Siarohin et al. 2019), a painted picture, and a mask that says where the one replaces
+    the other (GANimation, Pumarola et al. 2018).
+    """
+
+    channels_out = 4  # RGB and the mask
+    reach = 0.25
+    """How far a pixel may move, in half sides of the picture."""
+
+    def __init__(self, code_dim: int = 80, size: int = 96, width: float = 1.0) -> None:
+        super().__init__(code_dim, size, width)
+        channels = widened(DECODER_CHANNELS, width)[:-1]
+        self.laterals = nn.ModuleList(nn.Conv2d(count, count, 1) for count in channels)
+        self.films = nn.ModuleList(nn.Linear(code_dim, 2 * count) for count in channels)
+        self.to_field = nn.Conv2d(channels[-1], 2, 3, padding=1)
+
+    def paint(self, code: Tensor, target: Tensor, maps: Sequence[Tensor]) -> Painting:
+        """Codes (B, code_dim), targets (B, 3, S, S) and their maps (:meth:`Encoder.maps`) to pictures."""
         features: Tensor = self.project(code).contiguous(memory_format=torch.channels_last)
-        if not self.skips:
-            picture: Tensor = self.to_rgb(self.blocks(features))
-            return picture
-        assert target is not None
-        for position, block in enumerate(self.blocks):
-            features = block(features)
-            if position < len(self.laterals):
-                features = features + self.laterals[position](maps[-2 - position])
-        painted, mask = self.to_rgb(features).split([3, 1], 1)
-        return torch.lerp(target, painted.tanh().to(target.dtype), mask.sigmoid().to(target.dtype))
+        *blocks, last = self.blocks
+        steps = zip(blocks, self.laterals, self.films, maps[-2::-1], strict=True)
+        for block, lateral, film, skipped in steps:
+            gain, shift = film(code)[:, :, None, None].chunk(2, 1)
+            features = block(features) + lateral(skipped) * (1 + gain) + shift
+        painted, mask = self.to_rgb[0](last(features)).float().split([3, 1], 1)
+        painted = painted.tanh()
+        warped = self._warped(target.float(), self.to_field(features).float())
+        return Painting(torch.lerp(warped, painted, mask.sigmoid()), (painted, warped))
+
+    def _warped(self, target: Tensor, field: Tensor) -> Tensor:
+        field = F.interpolate(field, size=target.shape[-2:], mode="bilinear", align_corners=False)
+        still = torch.eye(2, 3, device=target.device).expand(len(target), 2, 3)
+        grid = F.affine_grid(still, list(target.shape), align_corners=False)
+        grid = grid + self.reach * field.tanh().permute(0, 2, 3, 1)
+        return F.grid_sample(target, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 class Seen(NamedTuple):
@@ -177,6 +210,7 @@ class Reenacted(NamedTuple):
     expression_code: Tensor  # (B, 30), f(e) of the source
     identity_code: Tensor  # (B, 50), f(i) of the target
     truth_code: Tensor | None = None  # (B, 30), f(e) of the truth, where it was given
+    drafts: tuple[Tensor, ...] = ()  # pictures that it was blended from
 
 
 class Generator(nn.Module):
@@ -194,7 +228,7 @@ class Generator(nn.Module):
         self.size, self.width, self.skips = size, width, skips
         self.expression_encoder = ExpressionEncoder(size, expression_dim, width)
         self.identity_encoder = IdentityEncoder(size, identity_dim, width)
-        self.decoder = Decoder(expression_dim + identity_dim, size, width, skips)
+        self.decoder = (SkipDecoder if skips else Decoder)(expression_dim + identity_dim, size, width)
 
     def forward(self, source: Tensor, target: Tensor, truth: Tensor | None = None) -> Reenacted:
         """Batches of pictures (B, 3, S, S) -> the reenacted pictures with the codes.
@@ -207,21 +241,24 @@ class Generator(nn.Module):
         else:
             expression_code, truth_code = self.expression_encoder(torch.cat([source, truth])).chunk(2)
         seen = self.see(target)
-        return Reenacted(self.paint(expression_code, seen), expression_code, seen.code, truth_code)
+        painting = self.paint(expression_code, seen)
+        return Reenacted(painting.picture, expression_code, seen.code, truth_code, painting.drafts)
 
     def see(self, target: Tensor) -> Seen:
         """All that is taken from targets (B, 3, S, S), for any number of expressions to be put on them."""
         maps = tuple(self.identity_encoder.maps(target))
         return Seen(target, self.identity_encoder.code(maps[-1].flatten(1)), maps)
 
-    def paint(self, expression_code: Tensor, seen: Seen) -> Tensor:
-        """Codes (B, 30) and targets, or one target for all, to pictures (B, 3, S, S)."""
+    def paint(self, expression_code: Tensor, seen: Seen) -> Painting:
+        """Codes (B, 30) on as many targets, or on one."""
         count = len(expression_code)  # expand copies nothing
         target, identity_code, *maps = (
             part.expand(count, *part.shape[1:]) for part in (seen.target, seen.code, *seen.maps)
         )
-        picture: Tensor = self.decoder(torch.cat([expression_code, identity_code], 1), target, maps)
-        return picture
+        code = torch.cat([expression_code, identity_code], 1)
+        if isinstance(self.decoder, SkipDecoder):
+            return self.decoder.paint(code, target, maps)
+        return Painting(self.decoder(code))
 
 
 class GroupedBatchNorm2d(nn.BatchNorm2d):
@@ -314,7 +351,7 @@ class Baseline(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(B, 3, S, S) -> (B, classes) logits."""
-        logits: Tensor = self.head(torch.nn.functional.leaky_relu(self.encoder(pictures), LEAK))
+        logits: Tensor = self.head(F.leaky_relu(self.encoder(pictures), LEAK))
         return logits
 
 

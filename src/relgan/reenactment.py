@@ -26,6 +26,8 @@ from relgan.losses import (
     discriminator_loss,
     edge_loss,
     expression_loss,
+    feature_loss,
+    focus,
     generator_loss,
     keep_identity_loss,
     pixel_loss,
@@ -58,6 +60,8 @@ CHECKPOINT = "checkpoint.pt"
 """In the folder of a run; the caller deletes it when what the run is for is safely written."""
 GUIDE_LEARNING_RATE = 1e-3
 """Adam, of the linear layer behind ``lambda_guide``."""
+FEATURE_BLOCKS = 4
+"""Blocks of the encoder that ``lambda_features`` looks at."""
 CHECKPOINT_SECONDS = 60.0
 """How much work a killed run can lose."""
 
@@ -117,13 +121,16 @@ def generator_step(
     config: ReenactmentConfig,
     warmth: float = 1.0,
     shift: tuple[int, int] = (0, 0),
+    reference: ExpressionEncoder | None = None,
 ) -> dict[str, Tensor]:
     """One evaluation of equation 4 (which holds 2 and 3); of 3 alone where no discriminator is given.
 
     ``judge`` is the averaged generator: where a target's person is unknown its identity encoder, which this
-    step does not train, tells whether the output still is the target.
+    step does not train, tells whether the output still is the target. ``reference`` is the encoder behind
+    ``lambda_features``.
     """
-    pixel = pixel_loss(reenacted.picture, batch.truth, batch.has_truth)
+    weight = focus(batch.target, batch.truth, config.pixel_focus) if config.pixel_focus else None
+    pixel = pixel_loss(reenacted.picture, batch.truth, batch.has_truth, weight)
     if discriminator is None:
         losses = {"generator": config.lambda_pixel * pixel, "pixel": pixel}
     else:
@@ -139,6 +146,16 @@ def generator_step(
     if config.lambda_agreement and reenacted.truth_code is not None:
         losses["agreement"] = agreement_loss(reenacted.expression_code, reenacted.truth_code, batch.has_truth)
         losses["generator"] = losses["generator"] + config.lambda_agreement * losses["agreement"]
+    if reenacted.drafts:  # each by itself, or the mask would stay shut before one that has not learnt yet
+        drafts = [pixel_loss(draft, batch.truth, batch.has_truth, weight) for draft in reenacted.drafts]
+        losses["drafts"] = torch.stack(drafts).sum()
+        losses["generator"] = losses["generator"] + config.lambda_pixel * losses["drafts"]
+    if config.lambda_features and reference is not None:
+        with torch.no_grad():
+            wanted_maps = reference.maps(batch.truth)[:FEATURE_BLOCKS]
+        maps = reference.maps(reenacted.picture.contiguous(memory_format=torch.channels_last))
+        losses["features"] = feature_loss(maps[:FEATURE_BLOCKS], wanted_maps, batch.has_truth)
+        losses["generator"] = losses["generator"] + config.lambda_features * losses["features"]
     if config.lambda_edges:
         losses["edges"] = edge_loss(reenacted.picture, batch.truth, batch.has_truth)
         losses["generator"] = losses["generator"] + config.lambda_edges * losses["edges"]
@@ -214,6 +231,10 @@ def train_reenactment(
             load_fitting(raw_discriminator, start.discriminator)
     if encoder is not None:
         raw_generator.expression_encoder.load_state_dict(encoder.state_dict())
+    reference = None
+    if stage.lambda_features and (encoder is not None or start is not None):
+        reference = copy.deepcopy(raw_generator.expression_encoder).requires_grad_(False).eval()
+        reference.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(raw_generator).requires_grad_(False).eval().to(fabric.device)
     for model in (raw_generator, raw_discriminator, average):
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -292,7 +313,9 @@ def train_reenactment(
             warmth = min(1.0, warm / stage.warmup_steps) if stage.warmup_steps else 1.0
             with fabric.autocast():
                 opponent = raw_discriminator if judged else None
-                g_losses = generator_step(opponent, average, batch, reenacted, stage, warmth, shift)
+                g_losses = generator_step(
+                    opponent, average, batch, reenacted, stage, warmth, shift, reference
+                )
                 if stage.lambda_guide:
                     guided = expression_loss(guide(reenacted.expression_code), batch.expression)
                     g_losses["guide"] = guided

@@ -136,7 +136,7 @@ class Reenactor:
     @torch.no_grad()
     def reenact(self, expressions: torch.Tensor, target: Seen) -> Picture:
         """Expression codes (n, 30) on a target, as faces (n, size, size, 3) uint8 RGB."""
-        return _bytes(self._generator.paint(expressions, target))
+        return _bytes(self._generator.paint(expressions, target).picture)
 
     def paste(self, face: Picture, picture: Picture, where: Sighting, target: Seen) -> Picture:
         """The target's picture with a reenacted face in it. A generator with skips leaves most of the target

@@ -36,6 +36,8 @@ def measure_train(config: Config, machine: Machine, seconds: float) -> list[Row]
         lambda_code=0.0,
         lambda_guide=0.0,
         lambda_agreement=0.0,
+        pixel_focus=0.0,
+        lambda_features=0.0,
         lambda_edges=0.0,
         pixel_steps=0,
         warmup_steps=0,
