@@ -2,15 +2,17 @@
 asserted."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from rich.console import Console
 
-from relgan.benchmark import benchmark, growth, plain, table_of
+from relgan.benchmark import benchmark, growth, others, plain, table_of
 from relgan.benchmark import train as training
 from relgan.benchmark.machine import Machine, Row, in_turn, operations, watched
 from relgan.benchmark.scenes import HEIGHT, WIDTH, scenes
@@ -19,8 +21,10 @@ from relgan.data.augment import VARIANTS, views
 from relgan.data.batches import make_batch
 from relgan.data.manifest import load_prepared
 from relgan.data.pairs import PairSampler
+from relgan.data.readers import read
 from relgan.models import Classifier, ExpressionEncoder
 from relgan.reenactment import discriminator_step, generator_step
+from relgan.synthesis.sample import sample_path
 from relgan.seeds import seeded
 
 from .conftest import draw_face
@@ -146,3 +150,19 @@ def test_growth_is_measured_in_processes_of_their_own() -> None:
     assert [row.name for row in rows] == ["predict, 1 pictures (1x)", "predict, 2 pictures (2x)"]
     assert all(row.ours for row in rows)
     assert "times the memory of 1x" in rows[1].note
+
+
+def test_what_others_say_of_labelled_pictures_is_counted() -> None:
+    faces = [face for face in read("synthetic", sample_path()).faces if face.frame == 1][:40]
+    labels = [face.expression for face in faces]
+    answers = iter([None, *labels[1:]])
+
+    def knowing(pictures: Sequence[Any]) -> list[str | None]:
+        return (
+            [next(answers) for _ in pictures] if len(pictures) > 1 else [None]
+        )  # the first call is for warmth
+
+    found = others.compare(faces, {"knowing": knowing, "ours": others.ours(cropped=True, views=1)})
+    assert found["knowing"]["accuracy"] == found["knowing"]["faces found"] == 39 / 40
+    assert found["ours"]["faces found"] == 1
+    assert found["ours"]["accuracy"] > 0.5
