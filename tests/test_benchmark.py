@@ -24,8 +24,8 @@ from relgan.data.pairs import PairSampler
 from relgan.data.readers import read
 from relgan.models import Classifier, ExpressionEncoder
 from relgan.reenactment import discriminator_step, generator_step
-from relgan.synthesis.sample import sample_path
 from relgan.seeds import seeded
+from relgan.synthesis.sample import sample_path
 
 from .conftest import draw_face
 from .test_crossval import TINY, Drawn
