@@ -23,8 +23,8 @@ from relgan.data.manifest import load_prepared
 from relgan.data.pairs import PairSampler
 from relgan.data.readers import read
 from relgan.models import Classifier, ExpressionEncoder
-from relgan.reenactment import discriminator_step, generator_step
 from relgan.seeds import seeded
+from relgan.steps import discriminator_step, generator_step
 from relgan.synthesis.sample import sample_path
 
 from .conftest import draw_face

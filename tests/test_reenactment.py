@@ -21,14 +21,9 @@ from relgan.data.pairs import Pairs, PairSampler
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
 from relgan.models import Discriminator, Generator, initialise
-from relgan.reenactment import (
-    discriminator_step,
-    draw_shift,
-    generator_step,
-    shifted,
-    train_reenactment,
-)
+from relgan.reenactment import train_reenactment
 from relgan.seeds import seeded
+from relgan.steps import discriminator_step, draw_shift, generator_step, shifted
 from relgan.training import make_fabric
 
 Drawn = Callable[..., FaceTensors]

@@ -23,7 +23,7 @@ from relgan.faces.detect import Detector
 from relgan.folded import folded_encoder
 from relgan.models import Classifier
 from relgan.pictures import Picture, as_faces, as_picture, find_files, is_video, looks_bgr
-from relgan.recognition import classify, encode, train_classifier, training_views
+from relgan.recognition import classify, encode, train_classifier, views_for
 from relgan.shots import TOGETHER, Shot, aligner_named, picture_shots, shots_of
 from relgan.tables import code_columns, frame_of
 from relgan.video import video_shots
@@ -151,7 +151,7 @@ class Recognizer:
         if len(classes) < 2:
             raise InputError(f"labels: all are {classes or 'missing'}; give two expressions or more")
         data = FaceTensors.of([Face("", name) for name in names], pictures, classes)
-        codes = encode(self._encoder, data.to(self._device), training_views(config.variants), self._size)
+        codes = encode(self._encoder, data.to(self._device), views_for(len(data), config), self._size)
         self._classifier = train_classifier(codes, data.expression, len(classes), config, seed)
         self.classes_ = np.array(classes, dtype=np.str_)
         return self

@@ -1,0 +1,122 @@
+"""One evaluation of D's and of G's losses on a batch of pairs."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from relgan.config import ReenactmentConfig
+from relgan.data.batches import PairBatch
+from relgan.losses import (
+    UNKNOWN,
+    agreement_loss,
+    code_loss,
+    discriminator_loss,
+    edge_loss,
+    feature_loss,
+    focus,
+    generator_loss,
+    keep_identity_loss,
+    pixel_loss,
+)
+from relgan.models import Discriminator, ExpressionEncoder, Generator, Reenacted
+from relgan.seeds import seeded
+
+FEATURE_BLOCKS = 4
+"""Blocks of the encoder that ``lambda_features`` looks at."""
+
+
+def shifted(pictures: Tensor, shift: tuple[int, int]) -> Tensor:
+    """Pictures (B, 3, S, S) moved right and down by so many pixels, their edges mirrored.
+
+    D's 2x2 pooling gives all pixels of a block one gradient. Where the blocks never move, the generator
+    learns their grid: stripes of 2, 4 and 8 pixels. Moving what D sees at every step, real and reenacted
+    alike, breaks the grid; it is the translation of DiffAugment (Zhao et al. 2020), which helps where faces
+    are few.
+    """
+    right, down = shift
+    if not right and not down:
+        return pictures
+    size, reach = pictures.shape[-1], max(abs(right), abs(down))
+    padded = F.pad(pictures, (reach, reach, reach, reach), mode="reflect")
+    return padded[..., reach - down : reach - down + size, reach - right : reach - right + size].contiguous(
+        memory_format=torch.channels_last
+    )
+
+
+def draw_shift(reach: int, seed: int, step: int) -> tuple[int, int]:
+    """How far this step moves what D sees: pixels to the right and down, each in [-reach, reach]."""
+    if not reach:
+        return 0, 0
+    right, down = torch.randint(-reach, reach + 1, (2,), generator=seeded(seed, "shift", step)).tolist()
+    return right, down
+
+
+def discriminator_step(
+    discriminator: Any, batch: PairBatch, reenacted: Reenacted, shift: tuple[int, int] = (0, 0)
+) -> dict[str, Tensor]:
+    """One evaluation of equation 1: real source's expression, real target's identity, and the fake class."""
+    # Real and fake go through D together: one pass, one set of batch statistics each.
+    pictures = torch.cat([batch.source, batch.target, reenacted.picture.detach().to(batch.source.dtype)])
+    judgement = discriminator(shifted(pictures, shift), groups=3)
+    source_expression, _, fake_expression = judgement.expression.chunk(3)
+    _, target_identity, _ = judgement.identity.chunk(3)
+    return discriminator_loss(
+        source_expression, batch.expression, target_identity, batch.identity, fake_expression
+    )
+
+
+def generator_step(
+    discriminator: Discriminator | None,
+    judge: Generator,
+    batch: PairBatch,
+    reenacted: Reenacted,
+    config: ReenactmentConfig,
+    warmth: float = 1.0,
+    shift: tuple[int, int] = (0, 0),
+    reference: ExpressionEncoder | None = None,
+) -> dict[str, Tensor]:
+    """One evaluation of equation 4 (which holds 2 and 3); of 3 alone where no discriminator is given.
+
+    ``judge`` is the averaged generator: where a target's person is unknown its identity encoder, which this
+    step does not train, tells whether the output still is the target. ``reference`` is the encoder behind
+    ``lambda_features``.
+    """
+    weight = focus(batch.target, batch.truth, config.pixel_focus) if config.pixel_focus else None
+    pixel = pixel_loss(reenacted.picture, batch.truth, batch.has_truth, weight)
+    if discriminator is None:
+        losses = {"generator": config.lambda_pixel * pixel, "pixel": pixel}
+    else:
+        judgement = discriminator(shifted(reenacted.picture, shift))
+        losses = generator_loss(
+            judgement.expression, batch.expression, judgement.identity, batch.identity, pixel, config, warmth
+        )
+    if config.lambda_code and reenacted.truth_code is not None:
+        losses["code"] = code_loss(
+            reenacted.expression_code, reenacted.truth_code, batch.has_truth, batch.expression
+        )
+        losses["generator"] = losses["generator"] + config.lambda_code * losses["code"]
+    if config.lambda_agreement and reenacted.truth_code is not None:
+        losses["agreement"] = agreement_loss(reenacted.expression_code, reenacted.truth_code, batch.has_truth)
+        losses["generator"] = losses["generator"] + config.lambda_agreement * losses["agreement"]
+    if reenacted.drafts:  # each by itself, or the mask would stay shut before one that has not learnt yet
+        drafts = [pixel_loss(draft, batch.truth, batch.has_truth, weight) for draft in reenacted.drafts]
+        losses["drafts"] = torch.stack(drafts).sum()
+        losses["generator"] = losses["generator"] + config.lambda_pixel * losses["drafts"]
+    if config.lambda_features and reference is not None:
+        with torch.no_grad():
+            wanted_maps = reference.maps(batch.truth)[:FEATURE_BLOCKS]
+        maps = reference.maps(reenacted.picture.contiguous(memory_format=torch.channels_last))
+        losses["features"] = feature_loss(maps[:FEATURE_BLOCKS], wanted_maps, batch.has_truth)
+        losses["generator"] = losses["generator"] + config.lambda_features * losses["features"]
+    if config.lambda_edges:
+        losses["edges"] = edge_loss(reenacted.picture, batch.truth, batch.has_truth)
+        losses["generator"] = losses["generator"] + config.lambda_edges * losses["edges"]
+    nobody = batch.identity == UNKNOWN
+    if nobody.any() and config.lambda_keep:
+        with torch.no_grad():
+            wanted = judge.identity_encoder(batch.target)
+        losses["keep"] = keep_identity_loss(judge.identity_encoder(reenacted.picture), wanted, nobody)
+        losses["generator"] = losses["generator"] + warmth * config.lambda_keep * losses["keep"]
+    return losses
