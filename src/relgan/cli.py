@@ -308,9 +308,7 @@ def train(verb: Pretrain, command: str) -> None:
         if steps is not None and steps < least:
             raise InputError(f"{option} {steps}: give at least {least}")
     if verb.max_steps is not None:
-        steps = verb.max_steps
-        stage1 = replace(config.reenactment, max_steps=steps, epochs=steps, least_epochs=0)
-        config = replace(config, reenactment=stage1)
+        config = replace(config, reenactment=config.reenactment.lasting(verb.max_steps))
     if verb.baseline_steps is not None:
         steps = verb.baseline_steps
         base = replace(config.baseline, max_steps=steps, epochs=steps, least_epochs=0)

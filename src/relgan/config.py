@@ -81,6 +81,18 @@ class ReenactmentConfig:
     samples: int = 8
     """How many sample grids are written during training."""
 
+    def lasting(self, steps: int) -> "ReenactmentConfig":
+        """The same for so many steps, D joining after the same share of them."""
+        share = steps / self.max_steps if self.max_steps else 1.0
+        return replace(
+            self,
+            max_steps=steps,
+            epochs=steps,
+            least_epochs=0,
+            pixel_steps=round(share * self.pixel_steps),
+            warmup_steps=round(share * self.warmup_steps),
+        )
+
 
 @dataclass(frozen=True)
 class RecognitionConfig:

@@ -208,7 +208,7 @@ def train_reenactment(
                 d_steps += 1
 
             raw_discriminator.requires_grad_(False)
-            warm = step - stage.pixel_steps
+            warm = max(0, step - stage.pixel_steps)
             warmth = min(1.0, warm / stage.warmup_steps) if stage.warmup_steps else 1.0
             with fabric.autocast():
                 opponent = raw_discriminator if judged else None

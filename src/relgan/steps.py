@@ -118,5 +118,5 @@ def generator_step(
         with torch.no_grad():
             wanted = judge.identity_encoder(batch.target)
         losses["keep"] = keep_identity_loss(judge.identity_encoder(reenacted.picture), wanted, nobody)
-        losses["generator"] = losses["generator"] + warmth * config.lambda_keep * losses["keep"]
+        losses["generator"] = losses["generator"] + config.lambda_keep * losses["keep"]
     return losses
