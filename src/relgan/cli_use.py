@@ -83,7 +83,7 @@ class Reenact:
     """Picture (.png, .jpg, ...) or video (.mp4, .mov, .mkv) to write."""
     paste: bool = False
     """Write the whole target picture with the new face blended in."""
-    weights: str = "wild"
+    weights: str = "synthetic"
     """Packaged weights (wild, synthetic), or a folder made by `relgan train` or `pretrain`."""
     cropped: bool = False
     """The pictures are aligned faces already: detect nothing."""

@@ -20,11 +20,14 @@ from relgan.faces.crops import choose
 from relgan.faces.detect import Detector
 from relgan.models import Seen
 from relgan.pictures import Picture, as_picture, is_video
-from relgan.recognizer import DEFAULT_WEIGHTS, choose_device
+from relgan.recognizer import choose_device
 from relgan.shots import Shot, Sighting, aligner_named, sight, whole
 from relgan.training import progress_bar
 from relgan.video import VideoWriter, video_shots
 from relgan.weights import Weights, load_weights
+
+DEFAULT_WEIGHTS = "synthetic"
+"""What is learnt from photographs without a truth moves photographs less (docs/weights.md)."""
 
 
 class Reenactor:
