@@ -90,7 +90,9 @@ def differences(results: Mapping[str, Any]) -> list[str]:
     config = results["config"]
     if results["preset"] != "paper":
         steps = config["reenactment"]["max_steps"]
+        walks = config["reenactment"].get("least_epochs", 0)
         length = f"at most {steps} steps" if steps else f"{config['reenactment']['epochs']} epochs"
+        length += f" or {walks} walks through the training faces" if steps and walks else ""
         said.append(
             f"Preset {results['preset']}: pictures of {config['size']} pixels and {length} of stage 1; "
             "the paper has 96 pixels and 300 epochs over 40 views of every face"
