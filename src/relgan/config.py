@@ -193,10 +193,11 @@ PRESETS: dict[str, Config] = {
             lambda_expression=0.01,
             lambda_identity=0.02,
             # The class signal that D sends through the decoder is slow to reach f(e); these two are direct.
-            lambda_code=0.5,
-            lambda_guide=1.0,
+            # At a quarter of these weights the picture's terms drown them in so few steps.
+            lambda_code=2.0,
+            lambda_guide=4.0,
             # These ask for codes without the person, for more than copies of the target, and for no blur.
-            lambda_agreement=1.0,
+            lambda_agreement=4.0,
             pixel_focus=4.0,
             lambda_features=5.0,
             lambda_edges=10.0,
@@ -256,6 +257,9 @@ PRESETS["best"] = replace(
         least_epochs=0,
         pixel_steps=2400,  # a young D has nothing to teach
         warmup_steps=300,
+        lambda_code=0.5,
+        lambda_guide=1.0,
+        lambda_agreement=1.0,
         batch_size=64,
         learning_rate=4e-4,
         decay=True,
