@@ -46,7 +46,7 @@ LOG_EVERY = 10
 """Steps a row of the log stands for."""
 CHECKPOINT = "checkpoint.pt"
 """In the folder of a run; the caller deletes it when what the run is for is safely written."""
-GUIDE_LEARNING_RATE = 1e-3
+GUIDE_LEARNING_RATE = 5e-3
 """Adam, of the linear layer behind ``lambda_guide``."""
 CHECKPOINT_SECONDS = 60.0
 """How much work a killed run can lose."""
@@ -120,7 +120,10 @@ def train_reenactment(
         config.size, config.expression_dim, config.identity_dim, config.width, config.skips
     )
     raw_discriminator = Discriminator(len(data.classes), len(data.people), config.size)
-    raw_guide = nn.Linear(config.expression_dim, len(data.classes))
+    raw_guide = nn.Sequential(  # codes have no fixed scale
+        nn.BatchNorm1d(config.expression_dim, affine=False),
+        nn.Linear(config.expression_dim, len(data.classes)),
+    )
     initialise(raw_generator, initial)
     initialise_discriminator(raw_discriminator, initial)
     initialise(raw_guide, initial)
