@@ -196,8 +196,8 @@ PRESETS: dict[str, Config] = {
             # At a quarter of these weights the picture's terms drown them in so few steps.
             lambda_code=2.0,
             lambda_guide=4.0,
-            # These ask for codes without the person, for more than copies of the target, and for no blur.
-            lambda_agreement=4.0,
+            # lambda_agreement is for rendered people (best), whose truths show exactly what the source shows.
+            # These ask for more than copies of the target, and for no blur.
             pixel_focus=4.0,
             lambda_features=5.0,
             lambda_edges=10.0,
