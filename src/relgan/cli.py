@@ -310,9 +310,7 @@ def train(verb: Pretrain, command: str) -> None:
     if verb.max_steps is not None:
         config = replace(config, reenactment=config.reenactment.lasting(verb.max_steps))
     if verb.baseline_steps is not None:
-        steps = verb.baseline_steps
-        base = replace(config.baseline, max_steps=steps, epochs=steps, least_epochs=0)
-        config = replace(config, baseline=base)
+        config = replace(config, baseline=config.baseline.lasting(verb.baseline_steps))
     sets = [(verb.dataset, verb.root), *(_named_root(text) for text in verb.also)]
     from relgan.study import align_datasets
     from relgan.train import train as run

@@ -138,6 +138,10 @@ class BaselineConfig:
     choices: int = 30
     """How many times during training it is tried on the validation fold; the best is kept."""
 
+    def lasting(self, steps: int) -> "BaselineConfig":
+        """The same for so many steps."""
+        return replace(self, max_steps=steps, epochs=steps, least_epochs=0)
+
 
 @dataclass(frozen=True)
 class Config:

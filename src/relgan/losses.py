@@ -59,6 +59,11 @@ def adversarial_loss(expression_logits: Tensor) -> Tensor:
     return (logits.logsumexp(1) - logits[:, :-1].logsumexp(1)).mean()
 
 
+def _mean_over(wanted: Tensor, each: Tensor) -> Tensor:
+    """The mean of those of (B,) numbers that are wanted (B,); 0, without gradient, where none is."""
+    return torch.where(wanted, each, 0.0).sum() / wanted.sum().clamp(min=1)
+
+
 def pixel_loss(reenacted: Tensor, truth: Tensor, has_truth: Tensor, weight: Tensor | None = None) -> Tensor:
     """Equation 3: mean absolute difference from the truth, over the pairs that have one.
 
@@ -70,7 +75,7 @@ def pixel_loss(reenacted: Tensor, truth: Tensor, has_truth: Tensor, weight: Tens
     """
     difference = (reenacted.float() - truth.float()).abs()
     each = (difference if weight is None else difference * weight).flatten(1).mean(1)
-    return torch.where(has_truth, each, 0.0).sum() / has_truth.sum().clamp(min=1)
+    return _mean_over(has_truth, each)
 
 
 def focus(target: Tensor, truth: Tensor, strength: float) -> Tensor:
@@ -115,7 +120,7 @@ def edge_loss(reenacted: Tensor, truth: Tensor, has_truth: Tensor) -> Tensor:
     """
     difference = reenacted.float() - truth.float()
     each = difference.diff(dim=2).abs().flatten(1).mean(1) + difference.diff(dim=3).abs().flatten(1).mean(1)
-    return torch.where(has_truth, each, 0.0).sum() / has_truth.sum().clamp(min=1)
+    return _mean_over(has_truth, each)
 
 
 def agreement_loss(source_code: Tensor, truth_code: Tensor, has_truth: Tensor) -> Tensor:
@@ -173,7 +178,7 @@ def keep_identity_loss(code_of_output: Tensor, code_of_target: Tensor, wanted: T
     target is what is to be matched and gets no gradient.
     """
     each = 1 - F.cosine_similarity(code_of_output.float(), code_of_target.detach().float(), dim=1)
-    return torch.where(wanted, each, 0.0).sum() / wanted.sum().clamp(min=1)
+    return _mean_over(wanted, each)
 
 
 def discriminator_loss(

@@ -71,10 +71,11 @@ class Encoder(nn.Module):
         code: Tensor = self.code(features.flatten(1))
         return code
 
-    def maps(self, pictures: Tensor) -> list[Tensor]:
-        """The output of each of the five blocks, S/2 to S/32 pixels wide; the code is a layer on the last."""
+    def maps(self, pictures: Tensor, count: int | None = None) -> list[Tensor]:
+        """The output of each of the five blocks, or of the first ``count``, S/2 to S/32 pixels wide; the code
+        is a layer on the last."""
         maps = []
-        for block in self.blocks:
+        for block in list(self.blocks)[:count]:
             pictures = block(pictures)
             maps.append(pictures)
         return maps

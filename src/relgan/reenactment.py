@@ -17,9 +17,7 @@ from relgan.data.batches import epoch_batches, make_batch, steps_of
 from relgan.data.pairs import Pairs, PairSampler
 from relgan.data.tensors import FaceTensors
 from relgan.grids import save_grid, some_pairs
-from relgan.losses import (
-    expression_loss,
-)
+from relgan.losses import expression_loss
 from relgan.models import (
     Discriminator,
     ExpressionEncoder,

@@ -92,31 +92,31 @@ def generator_step(
         losses = generator_loss(
             judgement.expression, batch.expression, judgement.identity, batch.identity, pixel, config, warmth
         )
-    if config.lambda_code and reenacted.truth_code is not None:
-        losses["code"] = code_loss(
-            reenacted.expression_code, reenacted.truth_code, batch.has_truth, batch.expression
-        )
-        losses["generator"] = losses["generator"] + config.lambda_code * losses["code"]
-    if config.lambda_agreement and reenacted.truth_code is not None:
-        losses["agreement"] = agreement_loss(reenacted.expression_code, reenacted.truth_code, batch.has_truth)
-        losses["generator"] = losses["generator"] + config.lambda_agreement * losses["agreement"]
+
+    def add(name: str, weight: float, loss: Tensor) -> None:
+        losses[name] = loss
+        losses["generator"] = losses["generator"] + weight * loss
+
+    has_truth, code, truth_code = batch.has_truth, reenacted.expression_code, reenacted.truth_code
+    if config.lambda_code and truth_code is not None:
+        add("code", config.lambda_code, code_loss(code, truth_code, has_truth, batch.expression))
+    if config.lambda_agreement and truth_code is not None:
+        add("agreement", config.lambda_agreement, agreement_loss(code, truth_code, has_truth))
     if reenacted.drafts:  # each by itself, or the mask would stay shut before one that has not learnt yet
-        drafts = [pixel_loss(draft, batch.truth, batch.has_truth, weight) for draft in reenacted.drafts]
-        losses["drafts"] = torch.stack(drafts).sum()
-        losses["generator"] = losses["generator"] + config.lambda_pixel * losses["drafts"]
+        drafts = [pixel_loss(draft, batch.truth, has_truth, weight) for draft in reenacted.drafts]
+        add("drafts", config.lambda_pixel, torch.stack(drafts).sum())
     if config.lambda_features and reference is not None:
         with torch.no_grad():
-            wanted_maps = reference.maps(batch.truth)[:FEATURE_BLOCKS]
-        maps = reference.maps(reenacted.picture.contiguous(memory_format=torch.channels_last))
-        losses["features"] = feature_loss(maps[:FEATURE_BLOCKS], wanted_maps, batch.has_truth)
-        losses["generator"] = losses["generator"] + config.lambda_features * losses["features"]
+            wanted_maps = reference.maps(batch.truth, FEATURE_BLOCKS)
+        picture = reenacted.picture.contiguous(memory_format=torch.channels_last)
+        maps = reference.maps(picture, FEATURE_BLOCKS)
+        add("features", config.lambda_features, feature_loss(maps, wanted_maps, has_truth))
     if config.lambda_edges:
-        losses["edges"] = edge_loss(reenacted.picture, batch.truth, batch.has_truth)
-        losses["generator"] = losses["generator"] + config.lambda_edges * losses["edges"]
+        add("edges", config.lambda_edges, edge_loss(reenacted.picture, batch.truth, has_truth))
     nobody = batch.identity == UNKNOWN
     if nobody.any() and config.lambda_keep:
         with torch.no_grad():
             wanted = judge.identity_encoder(batch.target)
-        losses["keep"] = keep_identity_loss(judge.identity_encoder(reenacted.picture), wanted, nobody)
-        losses["generator"] = losses["generator"] + config.lambda_keep * losses["keep"]
+        kept = keep_identity_loss(judge.identity_encoder(reenacted.picture), wanted, nobody)
+        add("keep", config.lambda_keep, kept)
     return losses

@@ -1,20 +1,19 @@
 """Weights from all faces of a data set: stage 1 alone (the paper's pre-training), or all a user needs."""
 
-import hashlib
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from lightning.fabric import Fabric
 from rich.progress import Progress
 
-from relgan.config import Config
+from relgan.config import Config, RecognitionConfig, ReenactmentConfig
 from relgan.data.augment import CENTRE
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
 from relgan.models import Baseline
 from relgan.recognition import encode, train_baseline, train_classifier, views_for
-from relgan.reenactment import CHECKPOINT, train_reenactment
+from relgan.reenactment import CHECKPOINT, fingerprint, train_reenactment
 from relgan.training import device_name, load_checkpoint, progress_bar, save_beside
 from relgan.weights import CARD, Card, Weights, load_weights, save_weights
 
@@ -135,12 +134,9 @@ def _baseline(
     progress: Progress,
 ) -> Baseline:
     """The trained baseline; kept in ``out`` until all is done, so that a run killed in stage 1 has it."""
-    sizes = (config.size, config.width, config.expression_dim)
-    first = start.baseline.state_dict() if start and start.baseline else {}
-    print_of_run = hashlib.sha256(repr((sizes, asdict(config.baseline), seed, data.digest())).encode())
-    for value in first.values():
-        print_of_run.update(value.detach().cpu().float().numpy().tobytes())
-    mark = print_of_run.hexdigest()
+    # Of its own settings alone: stage 1 may be run again with others.
+    own = replace(config, reenactment=ReenactmentConfig(), recognition=RecognitionConfig())
+    mark = fingerprint(data, own, seed, start)
     state = load_checkpoint(out / CHECKPOINT, mark)
     if state is not None:
         baseline = Baseline(len(data.classes), config.size, config.expression_dim, config.width)

@@ -123,7 +123,7 @@ def train(folder: Path, steps: int) -> dict[str, float]:
     from relgan.training import make_fabric
 
     config = preset("fast")
-    stage = replace(config.reenactment, epochs=10**6, max_steps=steps, least_epochs=0, choices=0, samples=0)
+    stage = replace(config.reenactment.lasting(steps), choices=0, samples=0)
     config, fabric = replace(config, reenactment=stage), make_fabric("auto", "cpu")
     with tempfile.TemporaryDirectory() as out:
         began = time.perf_counter()
@@ -145,8 +145,8 @@ def evaluate(folder: Path, steps: int) -> dict[str, float]:
     from relgan.training import make_fabric
 
     config = preset("fast")
-    stage1 = replace(config.reenactment, epochs=10**6, max_steps=steps, least_epochs=0, choices=1, samples=0)
-    baseline = replace(config.baseline, epochs=10**6, max_steps=steps, least_epochs=0, choices=1)
+    stage1 = replace(config.reenactment.lasting(steps), choices=1, samples=0)
+    baseline = replace(config.baseline.lasting(steps), choices=1)
     config, fabric = replace(config, reenactment=stage1, baseline=baseline), make_fabric("auto", "cpu")
     with tempfile.TemporaryDirectory() as temporary:
         out, quiet = Path(temporary), Console(quiet=True)

@@ -24,7 +24,7 @@ LOSSES = ("pixel", "expression", "identity", "adversarial", "discriminator", "ge
 def late_losses(precision: Precision, seed: int, steps: int) -> dict[str, float]:
     """Mean losses over the last quarter of a run."""
     config = preset("fast")
-    stage = replace(config.reenactment, max_steps=steps, epochs=steps, least_epochs=0, choices=0, samples=0)
+    stage = replace(config.reenactment.lasting(steps), choices=0, samples=0)
     with tempfile.TemporaryDirectory() as folder:
         train_reenactment(
             packaged_data(),

@@ -107,9 +107,7 @@ class StepTimes(Progress):
 
 def our_steps(data: FaceTensors, config: Config, steps: int) -> list[float]:
     """Run stage 1 itself, logs and all, for some steps; returns when each one ended."""
-    config = replace(
-        config, reenactment=replace(config.reenactment, max_steps=steps, epochs=steps, least_epochs=0)
-    )
+    config = replace(config, reenactment=config.reenactment.lasting(steps))
     times = StepTimes()
     with tempfile.TemporaryDirectory() as folder:
         fabric = make_fabric(config.precision, "cpu")

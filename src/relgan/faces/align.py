@@ -89,11 +89,15 @@ def align(picture: NDArray[np.uint8], landmarks: ArrayLike, size: int = 112) -> 
     return np.asarray(warped, np.uint8)
 
 
+def centre_square(height: int, width: int) -> tuple[int, int, int]:
+    """Top, left and side of the largest square in the middle of a picture."""
+    side = min(height, width)
+    return (height - side) // 2, (width - side) // 2, side
+
+
 def resize_crop(picture: NDArray[np.uint8], size: int = 112) -> NDArray[np.uint8]:
     """A picture that is a face crop already (CK+48, FER2013): its centre square as (size, size, 3) uint8."""
-    height, width = picture.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
+    top, left, side = centre_square(*picture.shape[:2])
     square = np.ascontiguousarray(picture[top : top + side, left : left + side])
     method = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(square, (size, size), interpolation=method), np.uint8)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from relgan.data.face import Face, read_bytes
 from relgan.data.manifest import FACE_COLUMNS, POINTS
 from relgan.errors import InputError
-from relgan.faces.align import IN_CROPS, align, resize_crop
+from relgan.faces.align import IN_CROPS, align, centre_square, resize_crop
 from relgan.faces.detect import Detection, Detector
 from relgan.faces.frontalize import frontalize
 from relgan.faces.image import decode
@@ -103,13 +103,10 @@ def find_faces(items: list[Item], detector: Detector | None, cropped: bool = Fal
     if detector is None:
         return items
     seen = [(item, item.picture) for item in items if item.picture is not None]
-    if cropped:
-        for (item, _), found in zip(seen, detector([_framed(p) for _, p in seen]), strict=True):
-            item.found = [face for face in found if face.box[3] >= _SMALLEST]
-        return items
-    for (item, picture), found in zip(seen, detector([picture for _, picture in seen]), strict=True):
-        item.found = found
-        if not found:
+    looked_at = [_framed(picture) if cropped else picture for _, picture in seen]
+    for (item, picture), found in zip(seen, detector(looked_at), strict=True):
+        item.found = [face for face in found if not cropped or face.box[3] >= _SMALLEST]
+        if not found and not cropped:
             item.reason = f"no face found of at least {detector.smallest(picture):.0f} pixels in height"
     return items
 
@@ -123,8 +120,8 @@ def _framed(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _unframed(found: Detection, width: int, height: int) -> Detection:
     """What was found in a framed crop, in pixels of the picture itself."""
-    scale = min(width, height) / _CROP
-    left, top = (width - min(width, height)) // 2, (height - min(width, height)) // 2
+    top, left, side = centre_square(height, width)
+    scale = side / _CROP
     x, y, w, h = found.box
     # Pixel p of the frame is p - margin of the resized crop, whose pixel centres lie half a pixel inside.
     landmarks = (found.landmarks - _MARGIN + 0.5) * scale - 0.5 + np.array([left, top], np.float32)
@@ -144,9 +141,8 @@ def write_item(item: Item, out: Path, settings: Settings) -> Row:
         crop = resize_crop(picture, settings.size)
         row["align"] = "resized"
     elif not item.found:  # in a crop: the face is where they have it
-        places = IN_CROPS * min(width, height) - 0.5
-        places += [(width - min(width, height)) // 2, (height - min(width, height)) // 2]
-        crop = align(picture, places, settings.size)
+        top, left, side = centre_square(height, width)
+        crop = align(picture, IN_CROPS * side - 0.5 + [left, top], settings.size)
         row["align"] = "placed"
     else:
         found = item.found
