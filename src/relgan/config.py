@@ -64,10 +64,12 @@ class ReenactmentConfig:
     jitter: float = 0.0
     """How strongly light, contrast, colour and sharpness of a picture are varied (0: never; 1: as a camera
     would)."""
-    pixel_steps: int = 0
-    """D joins after so many steps; until then there are pixels and codes alone."""
-    warmup_steps: int = 0
-    """The terms that come from D grow linearly from 0 to their weights over so many steps, then."""
+    pixel_share: float = 0.0
+    """In this share of the steps D asks nothing of the generator and learns from real faces alone, at its
+    full rate; not in the paper."""
+    warmup_share: float = 0.0
+    """Share of the steps, after that, over which the terms that come from D grow linearly to their
+    weights."""
     discriminator_threshold: float = 0.3
     """D steps only while its loss (the sum of its three cross-entropies) is above this."""
     discriminator_shift: int = 0
@@ -82,16 +84,8 @@ class ReenactmentConfig:
     """How many sample grids are written during training."""
 
     def lasting(self, steps: int) -> "ReenactmentConfig":
-        """The same for so many steps, D joining after the same share of them."""
-        share = steps / self.max_steps if self.max_steps else 1.0
-        return replace(
-            self,
-            max_steps=steps,
-            epochs=steps,
-            least_epochs=0,
-            pixel_steps=round(share * self.pixel_steps),
-            warmup_steps=round(share * self.warmup_steps),
-        )
+        """The same for so many steps."""
+        return replace(self, max_steps=steps, epochs=steps, least_epochs=0)
 
 
 @dataclass(frozen=True)
@@ -131,6 +125,8 @@ class BaselineConfig:
     """The rate falls along half a cosine to a fiftieth."""
     beta1: float = 0.5
     """Adam's first momentum."""
+    features: int = 30
+    """Numbers in the layer before the last, f(e)'s of the paper."""
     jitter: float = 0.0
     """As stage 1's."""
     expand: bool = True
@@ -259,8 +255,8 @@ PRESETS["best"] = replace(
         epochs=1000,
         max_steps=3000,
         least_epochs=0,
-        pixel_steps=2400,  # a young D has nothing to teach
-        warmup_steps=300,
+        pixel_share=0.6,  # a young D has nothing to teach
+        warmup_share=0.1,
         lambda_code=0.5,
         lambda_guide=1.0,
         lambda_agreement=1.0,

@@ -186,18 +186,19 @@ def discriminator_loss(
     expression: Tensor,
     target_identity_logits: Tensor,
     identity: Tensor,
-    fake_expression_logits: Tensor,
+    fake_expression_logits: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """Equation 1 as a loss: the real source's expression, the real target's identity, and the fake class.
 
     Returns:
-        The three terms and their sum under "discriminator".
+        The terms there are and their sum under "discriminator".
     """
     terms = {
         "expression_real": expression_loss(source_expression_logits, expression),
         "identity_real": identity_loss(target_identity_logits, identity),
-        "fake": fake_loss(fake_expression_logits),
     }
+    if fake_expression_logits is not None:
+        terms["fake"] = fake_loss(fake_expression_logits)
     return {"discriminator": torch.stack(list(terms.values())).sum(), **terms}
 
 
@@ -217,7 +218,7 @@ def generator_loss(
         expression: (B,) the source's expression; identity: (B,) the target's person, -1 where unknown.
         pixel: equation 3's value.
         config: the lambdas.
-        warmth: 0 to 1, scales the three terms that come from D (see ``warmup_steps``).
+        warmth: 0 to 1, scales the three terms that come from D (see ``warmup_share``).
 
     Returns:
         The four terms, unweighted, and the weighted total under "generator".

@@ -182,7 +182,7 @@ def train_baseline(
     labelled = (data.expression != UNKNOWN).nonzero()[:, 0].cpu()
     walks = VARIANTS if stage.expand else 1
     _, total = steps_of(len(labelled), stage)
-    raw = Baseline(len(data.classes), config.size, config.expression_dim, config.width)
+    raw = Baseline(len(data.classes), config.size, stage.features, config.width)
     initialise(raw, seeded(seed, "initialise"))
     if start is not None:
         raw.encoder.load_state_dict(start.encoder.state_dict())

@@ -97,7 +97,7 @@ def train_reenactment(
             ``config.reenactment.choices`` tries is returned, else the last.
         start: weights to begin with (pre-training). D begins with them too where they hold one; its last
             layers are new where the expressions or the people are others.
-        encoder: what G_es begins with, whatever ``start`` holds.
+        encoder: what G_es begins with, whatever ``start`` holds; its code may have another length.
         samples: faces and pairs for the sample grids; some training pairs where None.
         progress: a bar to add a task to.
         name: the task's name.
@@ -130,7 +130,7 @@ def train_reenactment(
         if start.discriminator is not None:
             load_fitting(raw_discriminator, start.discriminator)
     if encoder is not None:
-        raw_generator.expression_encoder.load_state_dict(encoder.state_dict())
+        load_fitting(raw_generator.expression_encoder, encoder)
     reference = None
     if stage.lambda_features and (encoder is not None or start is not None):
         reference = copy.deepcopy(raw_generator.expression_encoder).requires_grad_(False).eval()
@@ -172,6 +172,7 @@ def train_reenactment(
         best_state = state["best_state"]
     log = RunLog(out, step) if fabric.is_global_zero else None
     grid = samples or (data, some_pairs(sampler, seed))
+    alone, warming = round(stage.pixel_share * total), round(stage.warmup_share * total)
     tries = moments(total, stage.choices)
     grids = moments(total, stage.samples)
     clock = Clock(CHECKPOINT_SECONDS)
@@ -191,26 +192,27 @@ def train_reenactment(
             mine = Pairs(pairs.source[here], pairs.target[here], pairs.truth[here])
             light = seeded(seed, "jitter", step, fabric.global_rank)
             if stage.decay:
-                share = decayed(step, total)
-                set_rate(generator_adam, stage.learning_rate * share)
-                set_rate(discriminator_adam, stage.discriminator_learning_rate * share)
+                own = decayed(max(0, step - alone), max(1, total - alone))
+                set_rate(generator_adam, stage.learning_rate * decayed(step, total))
+                set_rate(discriminator_adam, stage.discriminator_learning_rate * own)
             batch = make_batch(data, mine, variants[here], config.size, stage.jitter, light)
             reenacted = generator(batch.source, batch.target, batch.truth if wants_truth_code else None)
-            judged = has_judge and step >= stage.pixel_steps
+            judged = has_judge and step >= alone
 
             # D judges first; once it is near its optimum it waits for G (section 4.1).
             raw_discriminator.requires_grad_(True)
             shift = draw_shift(stage.discriminator_shift, seed, step)
-            d_losses = discriminator_step(discriminator, batch, reenacted, shift) if judged else {}
-            if judged and _mean(fabric, d_losses["discriminator"]) > stage.discriminator_threshold:
+            d_losses = {}
+            if has_judge:
+                d_losses = discriminator_step(discriminator, batch, reenacted if judged else None, shift)
+            if has_judge and _mean(fabric, d_losses["discriminator"]) > stage.discriminator_threshold:
                 discriminator_adam.zero_grad()
                 fabric.backward(d_losses["discriminator"])
                 discriminator_adam.step()
                 d_steps += 1
 
             raw_discriminator.requires_grad_(False)
-            warm = max(0, step - stage.pixel_steps)
-            warmth = min(1.0, warm / stage.warmup_steps) if stage.warmup_steps else 1.0
+            warmth = min(1.0, max(0, step - alone) / warming) if warming else 1.0
             with fabric.autocast():
                 opponent = raw_discriminator if judged else None
                 g_losses = generator_step(

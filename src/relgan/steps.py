@@ -54,16 +54,19 @@ def draw_shift(reach: int, seed: int, step: int) -> tuple[int, int]:
 
 
 def discriminator_step(
-    discriminator: Any, batch: PairBatch, reenacted: Reenacted, shift: tuple[int, int] = (0, 0)
+    discriminator: Any, batch: PairBatch, reenacted: Reenacted | None, shift: tuple[int, int] = (0, 0)
 ) -> dict[str, Tensor]:
-    """One evaluation of equation 1: real source's expression, real target's identity, and the fake class."""
+    """One evaluation of equation 1: real source's expression, real target's identity, and the fake class,
+    which is left out where nothing was reenacted."""
     # Real and fake go through D together: one pass, one set of batch statistics each.
-    pictures = torch.cat([batch.source, batch.target, reenacted.picture.detach().to(batch.source.dtype)])
-    judgement = discriminator(shifted(pictures, shift), groups=3)
-    source_expression, _, fake_expression = judgement.expression.chunk(3)
-    _, target_identity, _ = judgement.identity.chunk(3)
+    pictures = [batch.source, batch.target]
+    if reenacted is not None:
+        pictures.append(reenacted.picture.detach().to(batch.source.dtype))
+    judgement = discriminator(shifted(torch.cat(pictures), shift), groups=len(pictures))
+    source_expression, _, *fake_expression = judgement.expression.chunk(len(pictures))
+    target_identity = judgement.identity.chunk(len(pictures))[1]
     return discriminator_loss(
-        source_expression, batch.expression, target_identity, batch.identity, fake_expression
+        source_expression, batch.expression, target_identity, batch.identity, *fake_expression
     )
 
 

@@ -139,7 +139,7 @@ def _baseline(
     mark = fingerprint(data, own, seed, start)
     state = load_checkpoint(out / CHECKPOINT, mark)
     if state is not None:
-        baseline = Baseline(len(data.classes), config.size, config.expression_dim, config.width)
+        baseline = Baseline(len(data.classes), config.size, config.baseline.features, config.width)
         baseline.load_state_dict(state["baseline"])
         return baseline.to(fabric.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
     trained = train_baseline(

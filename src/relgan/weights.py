@@ -42,7 +42,8 @@ class Card:
             ``size`` pixels, the centre 96/112 of an aligned face (relgan.faces.align), RGB in [-1, 1].
         align: how the faces were aligned that the networks learnt from.
         expressions: the classes of classifier, baseline and discriminator, in order.
-        hidden: width of the classifier; people: identities the discriminator knows.
+        hidden: width of the classifier; features: of the baseline's layer before the last; people: identities
+            the discriminator knows.
         provenance: data set, faces, people, seed, steps, command, settings.
         measured: accuracies and the commands that gave them.
         sha256: of each file.
@@ -58,6 +59,7 @@ class Card:
     align: Alignment = "similarity"
     skips: bool = False
     hidden: int = 64
+    features: int = 30
     people: int = 0
     provenance: dict[str, Any] = field(default_factory=dict)
     measured: dict[str, Any] = field(default_factory=dict)
@@ -95,6 +97,7 @@ class Weights:
             expression_dim=card.expression_dim,
             identity_dim=card.identity_dim,
             skips=card.skips,
+            baseline=replace(config.baseline, features=card.features),
         )
 
     def networks(self) -> dict[str, nn.Module]:
@@ -147,6 +150,7 @@ def save_weights(
         align=align,
         skips=generator.skips,
         hidden=_rows(classifier, "layers.1.bias") if classifier is not None else 64,
+        features=baseline.encoder.code_dim if baseline is not None else 30,
         people=_rows(discriminator, "identity_branch.4.bias") if discriminator is not None else 0,
         provenance=provenance,
         measured=measured or {},
@@ -180,12 +184,11 @@ def load_weights(place: str | Path) -> Weights:
     card = _read_card(folder)
     if GENERATOR not in card.sha256:
         raise InputError(f"{folder / CARD}: names no {GENERATOR}; copy the whole folder again")
-    sizes = (card.size, card.expression_dim)
     classes = len(card.expressions)
     built: dict[str, nn.Module] = {
-        GENERATOR: Generator(*sizes, card.identity_dim, card.width, card.skips),
+        GENERATOR: Generator(card.size, card.expression_dim, card.identity_dim, card.width, card.skips),
         CLASSIFIER: Classifier(classes, card.expression_dim, card.hidden),
-        BASELINE: Baseline(classes, *sizes, card.width),
+        BASELINE: Baseline(classes, card.size, card.features, card.width),
         DISCRIMINATOR: Discriminator(classes, card.people, card.size),
     }
     for name, network in built.items():

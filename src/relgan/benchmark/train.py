@@ -39,8 +39,8 @@ def measure_train(config: Config, machine: Machine, seconds: float) -> list[Row]
         pixel_focus=0.0,
         lambda_features=0.0,
         lambda_edges=0.0,
-        pixel_steps=0,
-        warmup_steps=0,
+        pixel_share=0.0,
+        warmup_share=0.0,
         jitter=0.0,
     )
     config = replace(config, reenactment=stage)
