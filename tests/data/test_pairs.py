@@ -137,4 +137,4 @@ def test_strangers_beside_known_people_learn_from_them_too() -> None:
             assert faces[truth].subject == faces[target].subject is not None
             assert faces[truth].expression == faces[source].expression
             kinds["known"] += 1
-    assert kinds["own"] > kinds["known"] > 0 < kinds["stranger"]
+    assert kinds["known"] > kinds["own"] > 0 < kinds["stranger"]
