@@ -31,8 +31,8 @@ class Predict:
     """Folder for copies with boxes and bars, and for each video a plot of probabilities over time."""
     weights: str = "wild"
     """Packaged weights (wild, synthetic), or a folder made by `relgan train`."""
-    views: Literal[1, 10] | None = None
-    """Views of a face that are averaged; 10 for pictures and 1 for videos where not given."""
+    views: Literal[1, 2, 6, 10] | None = None
+    """Views of a face that are averaged; 6 for pictures and 1 for videos where not given."""
     cropped: bool = False
     """The pictures are cut to the face already: detect nothing."""
     min_face: float | None = None
@@ -49,7 +49,7 @@ class Predict:
 
 @dataclass(frozen=True)
 class Embed:
-    """Expression codes (30 numbers, free of identity) of all faces in photographs, folders and videos."""
+    """Expression codes (six numbers a face) of all faces in photographs, folders and videos."""
 
     paths: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PATH...")]
     """Pictures, videos, folders, .zip archives, globs."""

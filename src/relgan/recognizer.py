@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from relgan.config import RecognitionConfig
-from relgan.data.augment import CENTRE, TEST_VIEWS
+from relgan.data.augment import CENTRE, SOME_VIEWS
 from relgan.data.face import Face
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
@@ -36,6 +36,8 @@ Floats = NDArray[np.float32]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 DEFAULT_WEIGHTS = "wild"
+VIEWS = 6
+"""Of a photograph, where not given."""
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -66,8 +68,8 @@ class Recognizer:
         weights: the networks; see :meth:`load`.
         device: "auto" is the GPU if there is one.
         views: over how many views of a face its probabilities are averaged: 10 (centre and corners, mirrored
-            and not, as in the paper's protocol) or 1 (the centre, ten times as fast). None: 10 for pictures,
-            1 for frames of videos.
+            and not, as in the protocol), 6 (two of the corners), 2 (none) or 1 (the centre as it is).
+            None: 6 for pictures, 1 for frames of videos.
 
     Attributes:
         classes_: the expressions it tells apart, in the order of the columns of ``predict_proba``; canonical
@@ -81,8 +83,8 @@ class Recognizer:
     """
 
     def __init__(self, weights: Weights, device: str = "auto", views: int | None = None) -> None:
-        if views not in (None, 1, len(TEST_VIEWS)):
-            raise InputError(f"--views {views}: give 1 or {len(TEST_VIEWS)}")
+        if views is not None and views not in SOME_VIEWS:
+            raise InputError(f"--views {views}: give {', '.join(map(str, SOME_VIEWS))}")
         self.weights, self.device, self.views = weights, device, views
         self.classes_ = np.array(weights.card.expressions, dtype=np.str_)
         self._classifier: Classifier | None = weights.classifier
@@ -164,7 +166,7 @@ class Recognizer:
                 a list of such arrays, PIL images or files.
 
         Returns:
-            (n, 30) float32.
+            (n, D) float32: 6 numbers with the packaged weights.
         """
         return self._codes(as_faces(faces), CENTRE)[:, 0].numpy()
 
@@ -178,8 +180,7 @@ class Recognizer:
         Returns:
             (n, len(classes_)) float32; rows sum to 1.
         """
-        views = views or self.views or len(TEST_VIEWS)
-        codes = self._codes(as_faces(faces), TEST_VIEWS if views > 1 else CENTRE)
+        codes = self._codes(as_faces(faces), SOME_VIEWS[views or self.views or VIEWS])
         if not len(codes):
             return np.zeros((0, len(self.classes_)), np.float32)
         return classify(self._trained(), codes)
@@ -265,7 +266,7 @@ class Recognizer:
         return self._classifier
 
     def _codes(self, faces: Picture, variants: tuple[int, ...]) -> torch.Tensor:
-        """(n, V, 30) codes of V views of (n, 112, 112, 3) faces."""
+        """(n, V, D) codes of V views of (n, 112, 112, 3) faces."""
         if not len(faces):
             return torch.zeros(0, len(variants), self.weights.card.expression_dim)
         data = FaceTensors.of([Face("")] * len(faces), faces, [])

@@ -127,7 +127,7 @@ class Reenactor:
 
     @torch.no_grad()
     def expression_codes(self, faces: Sequence[Sighting]) -> torch.Tensor:
-        """(n, 30) codes f(e) of faces."""
+        """(n, D) codes f(e) of faces."""
         code: torch.Tensor = self._generator.expression_encoder(self._views(faces))
         return code
 
@@ -138,7 +138,7 @@ class Reenactor:
 
     @torch.no_grad()
     def reenact(self, expressions: torch.Tensor, target: Seen) -> Picture:
-        """Expression codes (n, 30) on a target, as faces (n, size, size, 3) uint8 RGB."""
+        """Expression codes (n, D) on a target, as faces (n, size, size, 3) uint8 RGB."""
         return _bytes(self._generator.paint(expressions, target).picture)
 
     def paste(self, face: Picture, picture: Picture, where: Sighting, target: Seen) -> Picture:

@@ -23,6 +23,13 @@ VARIANTS = len(PLACES) * len(ANGLES) * 2
 # Test-time views: unturned; the centre alone, or the five places mirrored and not.
 CENTRE = (VARIANTS,)
 TEST_VIEWS = tuple(range(VARIANTS, VARIANTS + 2 * len(PLACES)))
+SOME_VIEWS = {
+    1: CENTRE,
+    2: tuple(VARIANTS + k for k in (0, 5)),  # and mirrored
+    6: tuple(VARIANTS + k for k in (0, 1, 4, 5, 6, 9)),  # and two opposite corners
+    10: TEST_VIEWS,
+}
+"""Choices of test-time views, by their number."""
 
 
 def _thetas() -> Tensor:
