@@ -22,7 +22,7 @@ def parts() -> dict[str, nn.Module]:
     networks = {
         "generator": Generator(32, width=0.25),
         "classifier": Classifier(2, hidden=16),
-        "baseline": Baseline(2, 32, width=0.25),
+        "baseline": Baseline(2, 32, 12, width=0.25),
         "discriminator": Discriminator(2, 5, 32),
     }
     return {name: drawn(network) for name, network in networks.items()}
@@ -44,6 +44,7 @@ def test_all_networks_come_back_as_they_were(folder: Path) -> None:
             assert torch.equal(value, network.state_dict()[key]), key
     card = loaded.card
     assert (card.size, card.width, card.hidden, card.people) == (32, 0.25, 16, 5)
+    assert (card.expression_dim, card.features) == (30, 12)
     assert (card.expressions, card.provenance) == (["anger", "fear"], {"dataset": "drawn"})
     assert sorted(card.sha256) == [f"{name}.safetensors" for name in sorted(parts())]
     assert len(list(folder.iterdir())) == 5
