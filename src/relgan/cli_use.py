@@ -49,7 +49,7 @@ class Predict:
 
 @dataclass(frozen=True)
 class Embed:
-    """Expression codes (six numbers a face) of all faces in photographs, folders and videos."""
+    """Expression codes (a few numbers a face) of all faces in photographs, folders and videos."""
 
     paths: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PATH...")]
     """Pictures, videos, folders, .zip archives, globs."""
