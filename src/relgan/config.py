@@ -6,7 +6,7 @@ the value.
 """
 
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from relgan.errors import InputError
 
@@ -15,27 +15,44 @@ Alignment = Literal["similarity", "frontal"]
 
 
 @dataclass(frozen=True)
-class ReenactmentConfig:
-    """Stage 1: the generator and the discriminator (sections 3.1 and 4.1)."""
+class Schedule:
+    """How long and how fast a network is trained, and on which pictures."""
 
     epochs: int = 300
-    """Visits to every training face as a source."""
+    """Visits to every training face."""
     max_steps: int | None = None
     """End after so many steps even if epochs are left (None: never)."""
     least_epochs: int = 0
     """But visit every training face at least so often."""
     tune_steps: int | None = None
-    """The same in a fold that begins with trained weights (None: ``max_steps``)."""
+    """The same as ``max_steps`` in a fold that begins with trained weights (None: ``max_steps``)."""
     batch_size: int = 64
-    """Pairs a step, over all devices together."""
+    """Faces or pairs a step, over all devices together."""
     learning_rate: float = 1e-4
-    """Adam, generator."""
-    discriminator_learning_rate: float = 1e-4
-    """Adam, discriminator."""
+    """Adam; in stage 1 the generator's."""
     decay: bool = False
     """The rates fall along half a cosine to a fiftieth."""
     beta1: float = 0.5
-    """Adam's first momentum, both networks."""
+    """Adam's first momentum."""
+    jitter: float = 0.0
+    """How strongly light, contrast, colour and sharpness of a picture are varied (0: never; 1: as a camera
+    would)."""
+    expand: bool = True
+    """Walk all 40 crops, rotations and flips of a face in each epoch (False: draw one a visit)."""
+    choices: int = 30
+    """How many times during training it is tried on the validation fold; the best is kept."""
+
+    def lasting(self, steps: int) -> Self:
+        """The same for so many steps."""
+        return replace(self, max_steps=steps, epochs=steps, least_epochs=0)
+
+
+@dataclass(frozen=True)
+class ReenactmentConfig(Schedule):
+    """Stage 1: the generator and the discriminator (sections 3.1 and 4.1)."""
+
+    discriminator_learning_rate: float = 1e-4
+    """Adam, discriminator."""
     lambda_adversarial: float = 0.7
     """lambda_1 of equation 4."""
     lambda_pixel: float = 20.0
@@ -61,9 +78,6 @@ class ReenactmentConfig:
     """`relgan train`: the baseline is trained first, and G_es begins as its encoder; not in the paper."""
     lambda_guide: float = 0.0
     """Weight of the cross-entropy of a linear layer on f(e) of the source; not in the paper."""
-    jitter: float = 0.0
-    """How strongly light, contrast, colour and sharpness of a picture are varied (0: never; 1: as a camera
-    would)."""
     pixel_share: float = 0.0
     """In this share of the steps D asks nothing of the generator and learns from real faces alone, at its
     full rate; not in the paper."""
@@ -76,16 +90,10 @@ class ReenactmentConfig:
     """Real and reenacted pictures move by up to so many pixels before D sees them (0: never)."""
     ema_decay: float = 0.999
     """Exponential moving average of the generator, which is what later stages use."""
-    expand: bool = True
-    """Walk all 40 crops, rotations and flips of a face in each epoch (False: draw one a visit)."""
     choices: int = 10
     """How many times during training the encoder is tried on the validation fold; the best is kept."""
     samples: int = 8
     """How many sample grids are written during training."""
-
-    def lasting(self, steps: int) -> "ReenactmentConfig":
-        """The same for so many steps."""
-        return replace(self, max_steps=steps, epochs=steps, least_epochs=0)
 
 
 @dataclass(frozen=True)
@@ -106,37 +114,11 @@ class RecognitionConfig:
 
 
 @dataclass(frozen=True)
-class BaselineConfig:
+class BaselineConfig(Schedule):
     """The paper's CNN baseline: the expression encoder with one more layer, trained to classify alone."""
 
-    epochs: int = 300
-    """Visits to every training face."""
-    max_steps: int | None = None
-    """End after so many steps even if epochs are left (None: never)."""
-    least_epochs: int = 0
-    """But visit every training face at least so often."""
-    tune_steps: int | None = None
-    """The same in a fold that begins with trained weights (None: ``max_steps``)."""
-    batch_size: int = 64
-    """Faces a step."""
-    learning_rate: float = 1e-4
-    """Adam."""
-    decay: bool = False
-    """The rate falls along half a cosine to a fiftieth."""
-    beta1: float = 0.5
-    """Adam's first momentum."""
     features: int = 30
     """Numbers in the layer before the last, f(e)'s of the paper."""
-    jitter: float = 0.0
-    """As stage 1's."""
-    expand: bool = True
-    """Walk all 40 crops, rotations and flips of a face in each epoch (False: draw one a visit)."""
-    choices: int = 30
-    """How many times during training it is tried on the validation fold; the best is kept."""
-
-    def lasting(self, steps: int) -> "BaselineConfig":
-        """The same for so many steps."""
-        return replace(self, max_steps=steps, epochs=steps, least_epochs=0)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """The estimator people import: faces to expression codes, probabilities and tables; scikit-learn's names."""
 
 import os
-import threading
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -19,12 +18,12 @@ from relgan.data.face import Face
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
 from relgan.expressions import CANONICAL, canonical, classes_of
-from relgan.faces.detect import Detector
+from relgan.finder import FaceFinder
 from relgan.folded import folded_encoder
 from relgan.models import Classifier
 from relgan.pictures import Picture, as_faces, as_picture, find_files, is_video, looks_bgr
 from relgan.recognition import classify, encode, train_classifier, views_for
-from relgan.shots import TOGETHER, Shot, aligner_named, picture_shots, shots_of
+from relgan.shots import TOGETHER, Shot, picture_shots, shots_of
 from relgan.tables import code_columns, frame_of
 from relgan.video import video_shots
 from relgan.weights import Weights, load_weights
@@ -40,26 +39,7 @@ VIEWS = 6
 """Of a photograph, where not given."""
 
 
-def choose_device(name: str = "auto") -> torch.device:
-    """The torch device of a name; "auto" is the GPU if there is one.
-
-    Raises:
-        InputError: there is no such device here.
-    """
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"--device {name}: cannot be used here ({reason}); use cpu or auto") from error
-    return device
-
-
-class Recognizer:
+class Recognizer(FaceFinder):
     """Recognises expressions in photographs, videos and faces, with the encoder of stage 1 as it is.
 
     Several threads may predict with one recogniser at once; pickled it takes its weights along.
@@ -85,18 +65,15 @@ class Recognizer:
     def __init__(self, weights: Weights, device: str = "auto", views: int | None = None) -> None:
         if views is not None and views not in SOME_VIEWS:
             raise InputError(f"--views {views}: give {', '.join(map(str, SOME_VIEWS))}")
-        self.weights, self.device, self.views = weights, device, views
+        self.views = views
         self.classes_ = np.array(weights.card.expressions, dtype=np.str_)
         self._classifier: Classifier | None = weights.classifier
-        self._start()
+        super().__init__(weights, device)
 
     def _start(self) -> None:
-        self._device = choose_device(self.device)
+        super()._start()
         encoder = folded_encoder(self.weights.generator.expression_encoder).requires_grad_(False)
         self._encoder = encoder.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.aligner = aligner_named(self.weights.card.align)
-        self._lock = threading.Lock()
-        self._detector: Detector | None = None
 
     @classmethod
     def load(
@@ -119,14 +96,6 @@ class Recognizer:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._start()
-
-    @property
-    def detector(self) -> Detector:
-        """Finds the faces in pictures; made when it is first used."""
-        with self._lock:
-            if self._detector is None:
-                self._detector = Detector(device="cuda" if self._device.type == "cuda" else "cpu")
-            return self._detector
 
     def fit(
         self, faces: Any, labels: Sequence[str], config: RecognitionConfig | None = None, seed: int = 0

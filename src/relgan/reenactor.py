@@ -1,7 +1,6 @@
 """Reenactment for use: the expression of a source face on the identity of a target face."""
 
 import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,10 @@ from relgan.data.augment import CENTRE, CROP, views
 from relgan.errors import InputError
 from relgan.faces.align import TEMPLATE, similarity
 from relgan.faces.crops import choose
-from relgan.faces.detect import Detector
+from relgan.finder import FaceFinder
 from relgan.models import Seen
 from relgan.pictures import Picture, as_picture, is_video
-from relgan.recognizer import choose_device
-from relgan.shots import Shot, Sighting, aligner_named, sight, whole
+from relgan.shots import Shot, Sighting, sight, whole
 from relgan.training import progress_bar
 from relgan.video import VideoWriter, video_shots
 from relgan.weights import Weights, load_weights
@@ -30,7 +28,7 @@ DEFAULT_WEIGHTS = "synthetic"
 """What is learnt from photographs without a truth moves photographs less (docs/weights.md)."""
 
 
-class Reenactor:
+class Reenactor(FaceFinder):
     """Makes the person of a target picture show the expression of a source picture.
 
     Several threads may use one at once; pickled it takes its weights along.
@@ -44,15 +42,11 @@ class Reenactor:
     """
 
     def __init__(self, weights: Weights, device: str = "auto") -> None:
-        self.weights, self.device = weights, device
-        self._start()
+        super().__init__(weights, device)
 
     def _start(self) -> None:
-        self._device = choose_device(self.device)
+        super()._start()
         self._generator = self.weights.generator.to(self._device).eval()
-        self.aligner = aligner_named(self.weights.card.align)
-        self._lock = threading.Lock()
-        self._detector: Detector | None = None
 
     @classmethod
     def load(cls, weights: str | os.PathLike[str] = DEFAULT_WEIGHTS, device: str = "auto") -> "Reenactor":
@@ -69,14 +63,6 @@ class Reenactor:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._start()
-
-    @property
-    def detector(self) -> Detector:
-        """Finds the faces in pictures; made when it is first used."""
-        with self._lock:
-            if self._detector is None:
-                self._detector = Detector(device="cuda" if self._device.type == "cuda" else "cpu")
-            return self._detector
 
     @property
     def size(self) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from relgan.config import BaselineConfig, ReenactmentConfig
+from relgan.config import ReenactmentConfig, Schedule
 from relgan.data.augment import VARIANTS, draw_jitter, draw_variants, jittered
 from relgan.data.pairs import NO_TRUTH, Pairs, PairSampler
 from relgan.data.tensors import FaceTensors
@@ -78,7 +78,7 @@ def epoch_batches(
             yield chosen, torch.stack([of_source, shared[rows]], 1)
 
 
-def steps_of(faces: int, config: ReenactmentConfig | BaselineConfig) -> tuple[int, int]:
+def steps_of(faces: int, config: Schedule) -> tuple[int, int]:
     """Steps an epoch and in all, for so many labelled faces."""
     an_epoch = -(-faces // config.batch_size) * (VARIANTS if config.expand else 1)
     total = an_epoch * config.epochs

@@ -1,0 +1,57 @@
+"""What Recognizer and Reenactor share: the device, and the faces found and aligned for the networks."""
+
+import threading
+
+import torch
+
+from relgan.errors import InputError
+from relgan.faces.detect import Detector
+from relgan.shots import aligner_named
+from relgan.weights import Weights
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The torch device of a name; "auto" is the GPU if there is one.
+
+    Raises:
+        InputError: there is no such device here.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"--device {name}: cannot be used here ({reason}); use cpu or auto") from error
+    return device
+
+
+class FaceFinder:
+    """Base of what is given pictures and uses trained networks on the faces in them.
+
+    Args:
+        weights: the networks, which say how faces are to be aligned.
+        device: name of the device.
+    """
+
+    def __init__(self, weights: Weights, device: str) -> None:
+        self.weights, self.device = weights, device
+        self._start()
+
+    def _start(self) -> None:
+        """What is not pickled: a subclass adds its own."""
+        self._device = choose_device(self.device)
+        self.aligner = aligner_named(self.weights.card.align)
+        self._lock = threading.Lock()
+        self._detector: Detector | None = None
+
+    @property
+    def detector(self) -> Detector:
+        """Finds the faces in pictures; made when it is first used."""
+        with self._lock:
+            if self._detector is None:
+                self._detector = Detector(device="cuda" if self._device.type == "cuda" else "cpu")
+            return self._detector
