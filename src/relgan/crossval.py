@@ -29,7 +29,7 @@ from relgan.data.pairs import NO_TRUTH, Pairs, PairSampler
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
 from relgan.grids import save_grid
-from relgan.measures import measure_fold
+from relgan.measures import measure_fold, together
 from relgan.predictions import METHODS, prediction_table
 from relgan.recognition import (
     encode,
@@ -277,12 +277,10 @@ def held_out_pairs(
 
     One pair per expression first, then more, up to ``count``; pairs with a truth before those without.
     """
-    faces = [*test.faces, *validation.faces]
-    pictures = torch.cat([test.pictures, validation.pictures])
-    data = FaceTensors.of(faces, pictures, test.classes).to(test.pictures.device)
-    if not any(face.expression for face in faces):
+    data = together(test, validation)
+    if not any(face.expression for face in data.faces):
         return None
-    draws = [PairSampler(faces).draw(seeded(seed, "pairs", 10_000, k)) for k in range(4)]
+    draws = [PairSampler(data.faces).draw(seeded(seed, "pairs", 10_000, k)) for k in range(4)]
     rows = torch.stack(
         [torch.cat([getattr(d, key) for d in draws]) for key in ("source", "target", "truth")], 1
     ).tolist()
@@ -290,13 +288,13 @@ def held_out_pairs(
         (row for row in rows if row[1] < len(test)),
         key=lambda row: (
             row[2] == NO_TRUTH,
-            faces[row[0]].subject == faces[row[1]].subject,
+            data.faces[row[0]].subject == data.faces[row[1]].subject,
             row[1] == row[2],
         ),
     )
     first: dict[str | None, list[int]] = {}
     for row in ranked:
-        first.setdefault(faces[row[0]].expression, row)
+        first.setdefault(data.faces[row[0]].expression, row)
     chosen = [first[name] for name in sorted(first, key=str)][:count]
     chosen += [row for row in ranked if row not in chosen][: count - len(chosen)]
     if not chosen:

@@ -77,7 +77,7 @@ class FaceTensors:
         digest = hashlib.sha256(repr(self.classes).encode())
         for face in self.faces:
             digest.update(f"{face.subject}|{face.expression}|{face.sequence}|{face.frame}\n".encode())
-        digest.update(np.ascontiguousarray(self.pictures.cpu().numpy()))
+        digest.update(np.ascontiguousarray(self.pictures.cpu().numpy()).data)
         return digest.hexdigest()
 
     def __len__(self) -> int:
