@@ -135,7 +135,7 @@ class Recognizer(FaceFinder):
                 a list of such arrays, PIL images or files.
 
         Returns:
-            (n, D) float32: 6 numbers with the packaged weights.
+            (n, D) float32; D is 7 with `wild`, 6 with `synthetic`.
         """
         return self._codes(as_faces(faces), CENTRE)[:, 0].numpy()
 
