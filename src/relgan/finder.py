@@ -1,6 +1,7 @@
 """What Recognizer and Reenactor share: the device, and the faces found and aligned for the networks."""
 
 import threading
+from typing import Any
 
 import torch
 
@@ -34,10 +35,10 @@ class FaceFinder:
 
     Args:
         weights: the networks, which say how faces are to be aligned.
-        device: name of the device.
+        device: name of the device; "auto" is the GPU if there is one.
     """
 
-    def __init__(self, weights: Weights, device: str) -> None:
+    def __init__(self, weights: Weights, device: str = "auto") -> None:
         self.weights, self.device = weights, device
         self._start()
 
@@ -47,6 +48,10 @@ class FaceFinder:
         self.aligner = aligner_named(self.weights.card.align)
         self._lock = threading.Lock()
         self._detector: Detector | None = None
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._start()
 
     @property
     def detector(self) -> Detector:

@@ -93,10 +93,6 @@ class Recognizer(FaceFinder):
             "classes_": self.classes_, "_classifier": self._classifier,
         }  # fmt: skip
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._start()
-
     def fit(
         self, faces: Any, labels: Sequence[str], config: RecognitionConfig | None = None, seed: int = 0
     ) -> "Recognizer":

@@ -205,11 +205,11 @@ def train_reenactment(
             d_losses = {}
             if has_judge:
                 d_losses = discriminator_step(discriminator, batch, reenacted if judged else None, shift)
-            if has_judge and _mean(fabric, d_losses["discriminator"]) > stage.discriminator_threshold:
-                discriminator_adam.zero_grad()
-                fabric.backward(d_losses["discriminator"])
-                discriminator_adam.step()
-                d_steps += 1
+                if _mean(fabric, d_losses["discriminator"]) > stage.discriminator_threshold:
+                    discriminator_adam.zero_grad()
+                    fabric.backward(d_losses["discriminator"])
+                    discriminator_adam.step()
+                    d_steps += 1
 
             raw_discriminator.requires_grad_(False)
             warmth = min(1.0, max(0, step - alone) / warming) if warming else 1.0

@@ -22,7 +22,7 @@ from relgan.pictures import Picture, as_picture, is_video
 from relgan.shots import Shot, Sighting, sight, whole
 from relgan.training import progress_bar
 from relgan.video import VideoWriter, video_shots
-from relgan.weights import Weights, load_weights
+from relgan.weights import load_weights
 
 DEFAULT_WEIGHTS = "synthetic"
 """What is learnt from photographs without a truth moves photographs less (docs/weights.md)."""
@@ -41,9 +41,6 @@ class Reenactor(FaceFinder):
         >>> Reenactor.load()(source="a.jpg", target="b.jpg").save("c.png")
     """
 
-    def __init__(self, weights: Weights, device: str = "auto") -> None:
-        super().__init__(weights, device)
-
     def _start(self) -> None:
         super()._start()
         self._generator = self.weights.generator.to(self._device).eval()
@@ -59,10 +56,6 @@ class Reenactor(FaceFinder):
 
     def __getstate__(self) -> dict[str, Any]:
         return {"weights": self.weights, "device": self.device}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._start()
 
     @property
     def size(self) -> int:
