@@ -107,10 +107,10 @@ def draw_sitting(seed: int, person: int, sitting: int, yaw: float) -> Sitting:
 
 
 def draw_shot(sitting: Sitting, rng: Generator) -> Shot:
-    """Drift a little from the sitting's pose."""
-    drift = rng.normal(size=3) * (1.2, 1.0, 0.7)
-    wander = rng.normal(size=2) * (0.05, 0.03)
-    error = np.array(sitting.misalignment) + 0.5 * np.array(_misalignment(rng, 1.0))
+    """Drift a little from the sitting's pose: what moves here is noise in the truth of every pair."""
+    drift = rng.normal(size=3) * (0.4, 0.35, 0.25)
+    wander = rng.normal(size=2) * (0.03, 0.02)
+    error = np.array(sitting.misalignment) + 0.2 * np.array(_misalignment(rng, 1.0))
     return Shot(
         sitting=sitting,
         yaw=sitting.yaw + float(drift[0]),
