@@ -104,6 +104,21 @@ def test_with_skips_the_picture_is_the_target_where_nothing_moves_and_the_mask_i
     assert generator.paint(reenacted.expression_code, one).picture.shape == target.shape
 
 
+def test_a_decoder_with_skips_is_told_what_the_target_shows() -> None:
+    generator = Generator(32, width=0.25, skips=True).eval()
+    initialise(generator, torch.Generator().manual_seed(3))
+    source, target = torch.rand(2, 2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.no_grad():
+        seen = generator.see(target)
+        assert torch.allclose(seen.shown, generator.expression_encoder(target))
+        together = generator(source, target, target)
+        assert torch.allclose(together.truth_code, seen.shown, atol=1e-6)
+        painted = generator.paint(together.expression_code, seen).picture
+        assert torch.allclose(painted, together.picture, atol=1e-5)
+        otherwise = generator.paint(together.expression_code, seen._replace(shown=seen.shown + 5)).picture
+        assert not torch.allclose(otherwise, painted, atol=1e-4)
+
+
 @pytest.mark.parametrize("size", [0, 16, 48, 100])
 def test_other_sizes_are_refused_with_the_remedy(size: int) -> None:
     with pytest.raises(InputError, match="multiple of 32"):

@@ -35,11 +35,22 @@ def test_the_output_is_the_generators(reenactor: Reenactor) -> None:
     pictures = views(crops, torch.full((2,), CENTRE[0]), 32)
     with torch.no_grad():
         expected = reenactor.weights.generator(pictures[:1], pictures[1:]).picture[0]
-    found = torch.from_numpy(np.array(reenactor(source, target, cropped=True)))
+    found = torch.from_numpy(np.array(reenactor(source, target, cropped=True, strength=1)))
     assert found.shape == (32, 32, 3)
     assert (found.permute(2, 0, 1).float() / 127.5 - 1 - expected).abs().max() < 0.005
-    again = pickle.loads(pickle.dumps(reenactor))(source, target, cropped=True)
+    again = pickle.loads(pickle.dumps(reenactor))(source, target, cropped=True, strength=1)
     assert np.array_equal(np.array(again), found.numpy())
+
+
+def test_strength_goes_from_the_targets_expression_to_the_sources_and_beyond(reenactor: Reenactor) -> None:
+    source, target = synthetic_face(0), synthetic_face(1)
+
+    def shown(expression: np.ndarray, strength: float) -> np.ndarray:
+        return np.array(reenactor(expression, target, cropped=True, strength=strength), np.float64)
+
+    own, full, beyond = shown(target, 1), shown(source, 1), shown(source, 2)
+    assert abs(shown(source, 0) - own).max() <= 1
+    assert abs(beyond - own).mean() > abs(full - own).mean() > 0
 
 
 def test_pictures_are_searched_for_the_main_face(reenactor: Reenactor) -> None:
@@ -111,6 +122,9 @@ def test_reenact_on_the_command_line(
     assert "c.png" in capsys.readouterr().out
     before = sorted(tmp_path.iterdir())
     assert "take .png or .jpg" in fails(capsys, "reenact", *common, "--out", tmp_path / "c.xyz")
+    assert "take a number from 0 to 3" in fails(
+        capsys, "reenact", *common, "--strength", "-1", "--out", tmp_path / "d.png"
+    )
     assert "is one of the inputs" in fails(capsys, "reenact", *common, "--out", b)
     assert "cannot be written" in fails(capsys, "reenact", *common, "--out", tmp_path / "no" / "c.png")
     Image.new("RGB", (99, 99)).save(tmp_path / "grey.png")

@@ -83,6 +83,8 @@ class Reenact:
     """Picture (.png, .jpg, ...) or video (.mp4, .mov, .mkv) to write."""
     paste: bool = False
     """Write the whole target picture with the new face blended in."""
+    strength: float = 1.5
+    """How far to go from f(e) of the target (0) to that of the source (1), or beyond (up to 3)."""
     weights: str = "synthetic"
     """Packaged weights (wild, synthetic), or a folder made by `relgan train` or `pretrain`."""
     cropped: bool = False
@@ -157,6 +159,7 @@ def reenact(verb: Reenact) -> None:
             Reenactor.load(verb.weights, verb.device),
             paste=verb.paste,
             cropped=verb.cropped,
+            strength=verb.strength,
             every=verb.every,
             note=lambda line: warn(f"note: {line}"),
         )

@@ -175,6 +175,7 @@ PRESETS: dict[str, Config] = {
             lambda_adversarial=0.01,
             lambda_expression=0.01,
             lambda_identity=0.02,
+            lambda_keep=1.0,  # f(i) sees the target's expression too, so at 10 copies are what it asks for
             # The class signal that D sends through the decoder is slow to reach f(e); these two are direct.
             # At a quarter of these weights the picture's terms drown them in so few steps.
             lambda_code=2.0,
@@ -236,9 +237,11 @@ PRESETS["best"] = replace(
     reenactment=replace(
         PRESETS["fast"].reenactment,
         epochs=1000,
-        max_steps=3000,
+        max_steps=3600,
         least_epochs=0,
         pixel_share=0.6,  # a young D has nothing to teach
+        discriminator_learning_rate=4e-4,
+        discriminator_shift=4,
         warmup_share=0.1,
         lambda_code=0.5,
         lambda_guide=2.0,

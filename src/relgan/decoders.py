@@ -75,9 +75,10 @@ class SkipDecoder(Decoder):
 
     Fifty numbers need not hold the target's hair, light and background then. The blocks are given the maps
     of the identity encoder as well (the skip connections of U-Net, Ronneberger et al. 2015), which the codes
-    turn up and down (FiLM, Perez et al. 2018). What comes out is a field that moves the target's pixels
-    (first-order motion, Siarohin et al. 2019), a painted picture, and a mask that says where the one replaces
-    the other (GANimation, Pumarola et al. 2018).
+    turn up and down (FiLM, Perez et al. 2018). Among the codes is f(e) of the target too: what has to change
+    is the difference between the two expressions, which is slow to be learnt from the maps alone. What comes
+    out is a field that moves the target's pixels (first-order motion, Siarohin et al. 2019), a painted
+    picture, and a mask that says where the one replaces the other (GANimation, Pumarola et al. 2018).
     """
 
     channels_out = 4  # RGB and the mask

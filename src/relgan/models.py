@@ -101,6 +101,7 @@ class Seen(NamedTuple):
     target: Tensor  # (B, 3, S, S) in [-1, 1]
     code: Tensor  # (B, 50), f(i)
     maps: tuple[Tensor, ...]  # of the identity encoder's blocks
+    shown: Tensor | None = None  # (B, 30), f(e) of the target itself; a decoder with skips is told it
 
 
 class Reenacted(NamedTuple):
@@ -128,26 +129,29 @@ class Generator(nn.Module):
         self.size, self.width, self.skips = size, width, skips
         self.expression_encoder = ExpressionEncoder(size, expression_dim, width)
         self.identity_encoder = IdentityEncoder(size, identity_dim, width)
-        self.decoder = (SkipDecoder if skips else Decoder)(expression_dim + identity_dim, size, width)
+        told = (2 if skips else 1) * expression_dim + identity_dim
+        self.decoder = (SkipDecoder if skips else Decoder)(told, size, width)
 
     def forward(self, source: Tensor, target: Tensor, truth: Tensor | None = None) -> Reenacted:
         """Batches of pictures (B, 3, S, S) -> the reenacted pictures with the codes.
 
-        With ``truth`` its expression code is given too; source and truth share one pass of G_es.
+        With ``truth`` its expression code is given too. All pictures share one pass of G_es.
         """
-        truth_code = None
-        if truth is None:
-            expression_code = self.expression_encoder(source)
-        else:
-            expression_code, truth_code = self.expression_encoder(torch.cat([source, truth])).chunk(2)
-        seen = self.see(target)
+        pictures = [source, *([target] if self.skips else []), *([] if truth is None else [truth])]
+        codes = list(self.expression_encoder(torch.cat(pictures)).chunk(len(pictures)))
+        expression_code = codes[0]
+        seen = self._seen(target, codes[1] if self.skips else None)
         painting = self.paint(expression_code, seen)
+        truth_code = None if truth is None else codes[-1]
         return Reenacted(painting.picture, expression_code, seen.code, truth_code, painting.drafts)
 
     def see(self, target: Tensor) -> Seen:
         """All that is taken from targets (B, 3, S, S), for any number of expressions to be put on them."""
+        return self._seen(target, self.expression_encoder(target))
+
+    def _seen(self, target: Tensor, shown: Tensor | None) -> Seen:
         maps = tuple(self.identity_encoder.maps(target))
-        return Seen(target, self.identity_encoder.code(maps[-1].flatten(1)), maps)
+        return Seen(target, self.identity_encoder.code(maps[-1].flatten(1)), maps, shown)
 
     def paint(self, expression_code: Tensor, seen: Seen) -> Painting:
         """Codes (B, 30) on as many targets, or on one."""
@@ -155,10 +159,11 @@ class Generator(nn.Module):
         target, identity_code, *maps = (
             part.expand(count, *part.shape[1:]) for part in (seen.target, seen.code, *seen.maps)
         )
-        code = torch.cat([expression_code, identity_code], 1)
-        if isinstance(self.decoder, SkipDecoder):
-            return self.decoder.paint(code, target, maps)
-        return Painting(self.decoder(code))
+        if not isinstance(self.decoder, SkipDecoder):
+            return Painting(self.decoder(torch.cat([expression_code, identity_code], 1)))
+        assert seen.shown is not None
+        code = torch.cat([expression_code, seen.shown.expand_as(expression_code), identity_code], 1)
+        return self.decoder.paint(code, target, maps)
 
 
 class GroupedBatchNorm2d(nn.BatchNorm2d):

@@ -29,7 +29,7 @@ GENERATOR, CLASSIFIER, BASELINE, DISCRIMINATOR = (
     f"{name}.safetensors" for name in ("generator", "classifier", "baseline", "discriminator")
 )
 CARD = "card.json"
-FORMAT = 2
+FORMAT = 3
 PACKAGED = Path(__file__).parent / "pretrained"
 
 
@@ -215,7 +215,8 @@ def _read_card(folder: Path) -> Card:
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{path}: not a card of relgan weights ({error})") from error
     if card.format != FORMAT:
-        raise InputError(f"{path}: format {card.format}, this version reads {FORMAT}; update relgan")
+        remedy = "update relgan" if card.format > FORMAT else "train it again, or use the relgan that made it"
+        raise InputError(f"{path}: format {card.format}, this version reads {FORMAT}; {remedy}")
     strange = sorted(set(card.expressions) - set(CANONICAL))
     if strange or len(set(card.expressions)) < len(card.expressions):
         raise InputError(f"{path}: expressions {', '.join(strange) or 'named twice'}; not a card of relgan")
