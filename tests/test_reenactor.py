@@ -10,9 +10,10 @@ import torch
 from PIL import Image
 
 from relgan.cli import main
+from relgan.cli_use import Reenact
 from relgan.data.augment import CENTRE, views
 from relgan.errors import InputError
-from relgan.reenactor import Reenactor, paste_face, reenact_files
+from relgan.reenactor import DEFAULT_WEIGHTS, STRENGTH, Reenactor, paste_face, reenact_files
 from relgan.shots import whole
 
 from .clips import moving, photograph, random_weights, synthetic_face, write_clip
@@ -107,6 +108,10 @@ def test_a_driving_video_gives_a_video_with_its_times(reenactor: Reenactor, tmp_
             frames = list(container.decode(video=0))
         assert (frames[0].width, frames[0].height) == size
         assert frames[-1].time == pytest.approx(times[-1], abs=1e-3)
+
+
+def test_the_command_line_has_the_defaults_of_python() -> None:
+    assert (Reenact.weights, Reenact.strength) == (DEFAULT_WEIGHTS, STRENGTH)
 
 
 def test_reenact_on_the_command_line(

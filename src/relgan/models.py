@@ -138,12 +138,11 @@ class Generator(nn.Module):
         With ``truth`` its expression code is given too. All pictures share one pass of G_es.
         """
         pictures = [source, *([target] if self.skips else []), *([] if truth is None else [truth])]
-        codes = list(self.expression_encoder(torch.cat(pictures)).chunk(len(pictures)))
-        expression_code = codes[0]
+        codes = self.expression_encoder(torch.cat(pictures)).chunk(len(pictures))
         seen = self._seen(target, codes[1] if self.skips else None)
-        painting = self.paint(expression_code, seen)
+        painting = self.paint(codes[0], seen)
         truth_code = None if truth is None else codes[-1]
-        return Reenacted(painting.picture, expression_code, seen.code, truth_code, painting.drafts)
+        return Reenacted(painting.picture, codes[0], seen.code, truth_code, painting.drafts)
 
     def see(self, target: Tensor) -> Seen:
         """All that is taken from targets (B, 3, S, S), for any number of expressions to be put on them."""

@@ -131,7 +131,7 @@ class Recognizer(FaceFinder):
                 a list of such arrays, PIL images or files.
 
         Returns:
-            (n, D) float32; D is 7 with `wild`, 6 with `synthetic`.
+            (n, D) float32: 7 numbers with the packaged weights.
         """
         return self._codes(as_faces(faces), CENTRE)[:, 0].numpy()
 

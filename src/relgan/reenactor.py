@@ -128,10 +128,9 @@ class Reenactor(FaceFinder):
     @torch.no_grad()
     def reenact(self, expressions: torch.Tensor, target: Seen, strength: float = STRENGTH) -> Picture:
         """Expression codes (n, D) on a target, as faces (n, size, size, 3) uint8 RGB."""
-        if strength != 1:
-            assert target.shown is not None
-            expressions = torch.lerp(target.shown.expand_as(expressions), expressions, strength)
-        return _bytes(self._generator.paint(expressions, target).picture)
+        assert target.shown is not None
+        carried = torch.lerp(target.shown.expand_as(expressions), expressions, strength)
+        return _bytes(self._generator.paint(carried, target).picture)
 
     def paste(self, face: Picture, picture: Picture, where: Sighting, target: Seen) -> Picture:
         """The target's picture with a reenacted face in it. A generator with skips leaves most of the target
