@@ -104,7 +104,9 @@ class Reenacter(nn.Module):
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
         """Two times (N, 112, 112, 3) uint8 -> (N, S, S, 3) in [0, 1]."""
-        picture: Tensor = self.generator(self.view(source), self.view(target)).picture
+        # Not the generator's own pass: it splits a batch into equal parts, which no graph of any n can.
+        expression = self.generator.expression_encoder(self.view(source))
+        picture = self.generator.paint(expression, self.generator.see(self.view(target))).picture
         return (picture.permute(0, 2, 3, 1) + 1) / 2
 
 
