@@ -2,6 +2,7 @@
 asserted."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,20 +13,25 @@ import pytest
 import torch
 from rich.console import Console
 
-from relgan.benchmark import benchmark, growth, others, plain, table_of
+import relgan.weights as weights_module
+from relgan.benchmark import benchmark, growth, others, packaging, plain, strengths, table_of
 from relgan.benchmark import train as training
 from relgan.benchmark.machine import Machine, Row, in_turn, operations, watched
 from relgan.benchmark.scenes import HEIGHT, WIDTH, scenes
 from relgan.config import preset
 from relgan.data.augment import VARIANTS, views
 from relgan.data.batches import make_batch
+from relgan.data.face import read_bytes
 from relgan.data.manifest import load_prepared
 from relgan.data.pairs import PairSampler
 from relgan.data.readers import read
+from relgan.data.tensors import FaceTensors
+from relgan.faces.image import decode
 from relgan.models import Classifier, ExpressionEncoder
 from relgan.seeds import seeded
 from relgan.steps import discriminator_step, generator_step
 from relgan.synthesis.sample import sample_path
+from relgan.weights import PACKAGED, load_weights
 
 from .conftest import draw_face
 from .test_crossval import TINY, Drawn
@@ -166,3 +172,54 @@ def test_what_others_say_of_labelled_pictures_is_counted() -> None:
     assert found["knowing"]["accuracy"] == found["knowing"]["faces found"] == 39 / 40
     assert found["ours"]["faces found"] == 1
     assert found["ours"]["accuracy"] > 0.5
+
+
+def test_strengths_say_how_far_an_expression_is_carried() -> None:
+    """A copy of the target is 1 away and the truth 0; the packaged weights come nearer to it than a copy."""
+    weights = load_weights("synthetic")
+    faces = [face for face in read("synthetic", sample_path()).faces if face.frame == 1][:48]
+    pictures = np.stack([decode(read_bytes(face.path), face.path) for face in faces])
+    data = FaceTensors.of(faces, pictures, weights.card.expressions)
+    rows = {row[0]: row[1:] for row in strengths.strengths(weights, data, [weights])}
+    assert [rows[name][1] for name in ("target", "truth")] == ["1.00", "0.00"]
+    assert float(rows["strength 1"][1]) < 0.9
+    found = {name: int(row[0].removesuffix(" %")) for name, row in rows.items()}
+    assert found["target"] < found["strength 1.5"] < found["truth"]
+
+
+def test_packaging_puts_what_was_measured_on_the_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "runs" / "wild"
+    shutil.copytree(PACKAGED / "wild", run)
+    held = load_weights("wild").card.measured["fer2013"]
+    scores = {name: held[name] for name in ("baseline", "relgan")}
+    found = {
+        "faces": held["faces"],
+        "expressions": held["expressions"],
+        "chance": held["chance"],
+        "methods": scores,
+        "identity": None,
+        "reenactment": None,
+    }
+    test = tmp_path / "tests" / "mine-fer2013" / "test.json"
+    test.parent.mkdir(parents=True)
+    test.write_text(json.dumps(found))
+    for module in (packaging, weights_module):
+        monkeypatch.setattr(module, "PACKAGED", tmp_path / "packaged")
+    (tmp_path / "packaged").mkdir()
+    packaging.install(run, "mine", tmp_path / "tests")
+    card = load_weights("mine").card
+    assert list(card.measured) == ["fer2013"]
+    assert card.measured["fer2013"]["relgan"] == held["relgan"]
+    assert "--split test --weights mine" in card.measured["fer2013"]["command"]
+
+
+def test_curves_are_drawn_from_the_logs(tmp_path: Path) -> None:
+    for log in ("log.jsonl", "baseline/log.jsonl"):
+        path = tmp_path / "run" / log
+        path.parent.mkdir(parents=True, exist_ok=True)
+        keys = {key: 1.0 for _, key, _ in packaging.CURVES}
+        path.write_text("".join(json.dumps({"step": step, **keys}) + "\n" for step in (10, 20)))
+    packaging.draw_curves({"wild": tmp_path / "run"}, tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").stat().st_size > 1000

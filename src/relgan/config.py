@@ -244,7 +244,6 @@ PRESETS["best"] = replace(
         discriminator_shift=4,
         warmup_share=0.1,
         lambda_code=0.5,
-        lambda_guide=2.0,
         lambda_agreement=1.0,
         batch_size=64,
         learning_rate=4e-4,

@@ -114,7 +114,7 @@ def draw_take(expression: str, rng: np.random.Generator) -> Take:
     variants = VARIANTS[expression]
     shares = np.array([variant.share for variant in variants])
     variant = variants[int(rng.choice(len(variants), p=shares / shares.sum()))]
-    scale = rng.uniform(0.45, 1.2)  # from restrained to full
+    scale = rng.uniform(1.1, 1.7)  # what photographs are read best by, docs/synthesis.md
     asymmetry = 0.06 if rng.random() < 0.8 else 0.16
     side = int(rng.integers(2))
     other_side = rng.uniform(0, 0.12)
@@ -122,14 +122,14 @@ def draw_take(expression: str, rng: np.random.Generator) -> Take:
         if unit not in (9, 26, 27, 30, 43) and rng.random() < 0.12:
             apex[UNIT_INDEX[unit]] = 0.2 * rng.random()
     for unit, (mean, spread, probability) in variant.units.items():
-        strength = min(1.3, max(0.0, (mean + spread * rng.normal()) * scale))
+        strength = min(1.4, max(0.0, (mean + spread * rng.normal()) * scale))
         sides = strength * (1 + asymmetry * rng.normal(size=2))
         if unit in variant.one_sided:
             sides = np.where(np.arange(2) == side, strength, strength * other_side)
         if rng.random() < probability:
             apex[UNIT_INDEX[unit]] = np.maximum(apex[UNIT_INDEX[unit]], sides)
     jitter = rng.uniform(-0.03, 0.03, size=(3, len(UNITS))).astype(np.float32)
-    return Take(expression, np.clip(apex, 0, 1.35), 0.04 + jitter[0], 0.44 + jitter[1], 0.62 + jitter[2])
+    return Take(expression, np.clip(apex, 0, 1.45), 0.04 + jitter[0], 0.44 + jitter[1], 0.62 + jitter[2])
 
 
 def draw_rest(rng: np.random.Generator) -> Array:
