@@ -13,6 +13,7 @@ from relgan.synthesis.expressions import draw_take, frame_times, with_rest
 from relgan.synthesis.generate import synthesize
 from relgan.synthesis.head import import_anny
 from relgan.synthesis.people import draw_person
+from relgan.synthesis.photographer import DAMPING, TRIES
 
 SMALL = {"expressions": ["happiness", "neutral"], "frames": 2, "size": 48, "progress": False}
 
@@ -70,7 +71,8 @@ def test_a_take_moves_everyone_alike_on_top_of_their_own_look_at_rest(head, tmp_
         take = draw_take(row["expression"], np.random.default_rng([0, 3, code, 0]))
         shown = with_rest(take.at(frame_times(2)[int(row["frame"])]), people[row["subject"]].rest)
         written = [float(value) for name, value in row.items() if name.startswith("au")]
-        assert written == pytest.approx(shown.flatten().tolist(), abs=0.006)
+        damped = [shown.flatten() * DAMPING**tries for tries in range(TRIES + 1)]  # where parts poked through
+        assert any(written == pytest.approx(units.tolist(), abs=0.006) for units in damped)
 
 
 def test_two_workers_make_the_same_files(folder, tmp_path):
