@@ -15,7 +15,8 @@ from PIL import Image
 
 import relgan
 from relgan import config as presets
-from relgan.cli import main, numbers
+from relgan.cli import main
+from relgan.cli_train import numbers
 from relgan.config import scaled
 from relgan.data.face import read_bytes, walk
 from relgan.errors import InputError

@@ -1,0 +1,123 @@
+"""The verbs for pictures to learn from: check, prepare, synthesize. Nothing heavy is imported here."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from relgan.errors import InputError
+
+if TYPE_CHECKING:
+    from relgan.data.reader import Reading
+
+
+@dataclass(frozen=True)
+class Check:
+    """Census of a data set: subjects x expressions, against the published counts."""
+
+    dataset: Annotated[str, tyro.conf.Positional]
+    """ckplus, ck48, jaffe, folder, ... (`relgan check list` names them all)."""
+    root: Annotated[Path, tyro.conf.Positional] = Path()
+    """The data set's folder or .zip; for `folder` a manifest .csv too."""
+    subject_pattern: str | None = None
+    """Regular expression whose group is the person, searched in each path below the root."""
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Detect, align and crop every face of a data set; can be killed and run again."""
+
+    dataset: Annotated[str, tyro.conf.Positional]
+    """Name of the data set (`relgan check list`)."""
+    root: Annotated[Path, tyro.conf.Positional]
+    """The data set's folder or .zip."""
+    out: Path
+    """Folder for the aligned faces, manifest.csv and failures.csv."""
+    align: Literal["similarity", "frontal"] = "similarity"
+    """Bring faces upright, or turn them to the front; the manifest says which of them could not be."""
+    subject_pattern: str | None = None
+    """Regular expression whose group is the person, searched in each path below the root."""
+    workers: int | None = None
+    """Processes (beside a GPU, threads); one a core where not given."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where to look for faces; auto is cuda where there is one and no more than four workers, else cpu."""
+
+
+@dataclass(frozen=True)
+class Synthesize:
+    """Labelled synthetic faces: any number of people, every expression; can be killed and run again."""
+
+    people: int
+    """How many people."""
+    out: Path
+    """Folder for the pictures and manifest.csv."""
+    expressions: str | None = None
+    """Which, such as happiness,neutral; all eight where not given."""
+    frames: int = 3
+    """Pictures of each performance, from onset over apex to offset."""
+    size: int = 112
+    """Side of the pictures in pixels."""
+    yaw: float = 20.0
+    """The largest turn of the head, degrees."""
+    sittings: int = 1
+    """How often each person is photographed, in another pose and light each time."""
+    takes: int = 32
+    """Performances of each expression; people who give the same one are each other's exact truth."""
+    seed: int = 0
+    """Everything drawn follows from it."""
+    workers: int | None = None
+    """Processes; one a core where not given."""
+
+
+def check(verb: Check) -> None:
+    from relgan.data.census import check as census_of
+    from relgan.data.census import print_check
+    from relgan.data.readers import READERS
+
+    if verb.dataset == "list":
+        for reader in READERS.values():
+            print(f"{reader.name:12s} {reader.title}: {reader.layout}")
+        return
+    if verb.root == Path():
+        raise InputError(f"relgan check {verb.dataset}: give the data set's folder or .zip too")
+    print_check(census_of(verb.dataset, verb.root, verb.subject_pattern))
+
+
+def prepare(verb: Prepare) -> None:
+    from relgan.data.readers import read, reader_named
+    from relgan.faces.prepare import prepare as prepare_faces
+
+    reading: Reading = read(verb.dataset, verb.root, verb.subject_pattern)
+    reader = reader_named(verb.dataset)
+    done = prepare_faces(
+        reading.faces,
+        verb.out,
+        cropped=reader.cropped,
+        aligned=reader.aligned,
+        align=verb.align,
+        device=verb.device,
+        workers=verb.workers or os.cpu_count() or 1,
+    )
+    print(f"{done.faces} faces in {verb.out} ({done.seconds:.0f} s)")
+    if done.failures:
+        print(f"{done.failures} pictures left out, listed with the reason in {verb.out / 'failures.csv'}")
+
+
+def synthesize(verb: Synthesize) -> None:
+    from relgan.synthesis.generate import synthesize as run
+
+    done = run(
+        verb.people,
+        verb.out,
+        expressions=verb.expressions.split(",") if verb.expressions else None,
+        frames=verb.frames,
+        size=verb.size,
+        yaw=verb.yaw,
+        sittings=verb.sittings,
+        takes=verb.takes,
+        seed=verb.seed,
+        workers=verb.workers or os.cpu_count() or 1,
+    )
+    print(f"{done.faces} faces in {verb.out} ({done.seconds:.0f} s, {done.rejected} taken again)")

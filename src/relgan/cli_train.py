@@ -1,0 +1,238 @@
+"""The verbs that train: evaluate, pretrain, train, demo. Nothing heavy is imported before one runs."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from relgan.errors import InputError
+
+if TYPE_CHECKING:
+    from relgan.weights import Weights
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """The paper's protocol: baseline and REL-GAN on the same person-independent folds; resumable."""
+
+    dataset: Annotated[str, tyro.conf.Positional]
+    """Name of the data set (`relgan check list`)."""
+    root: Annotated[Path, tyro.conf.Positional]
+    """The data set's folder or .zip, or a folder made by `relgan prepare`."""
+    out: Path
+    """Folder for the run: results.json, report.html, folds.txt, a folder per seed and fold."""
+    preset: Literal["fast", "best", "paper"] = "fast"
+    """fast ends within an hour on two CPU cores for a thousand faces; paper is the paper and wants a GPU."""
+    folds: str | None = None
+    """Folds to run, such as 0,1; all where not given."""
+    seeds: str = "0"
+    """Seeds, such as 0,1,2; the whole protocol is run once per seed."""
+    subject_pattern: str | None = None
+    """Regular expression whose group is the person, searched in each path below the root."""
+    start: Annotated[str | None, tyro.conf.arg(name="from")] = None
+    """What every fold begins with: packaged weights (synthetic, wild), a folder made by `relgan pretrain` or
+    `train` on other people's faces, or scratch. Where not given: synthetic, and scratch for preset paper."""
+    workers: int | None = None
+    """Processes that prepare faces; one a core where not given."""
+    device: Device = "auto"
+    """Where to look for faces and to train."""
+    faces: bool = True
+    """Show pictures of people in report.html; --no-faces where the data set's terms forbid it."""
+    cluster: bool = False
+    """Run the folds as tasks of a Ray cluster: the one RAY_ADDRESS names, else this machine's."""
+
+
+@dataclass(frozen=True)
+class Pretrain:
+    """Stage 1 alone, on all faces of a data set: weights for `relgan evaluate --from`; resumable."""
+
+    dataset: Annotated[str, tyro.conf.Positional]
+    """Name of the data set (`relgan check list`)."""
+    root: Annotated[Path, tyro.conf.Positional]
+    """The data set's folder or .zip, or a folder made by `relgan prepare` or `relgan synthesize`."""
+    out: Path
+    """Folder for generator.safetensors, card.json, the log and the sample grids."""
+    also: tuple[str, ...] = ()
+    """More data sets to learn from, each as NAME=ROOT, such as fer2013=fer2013.zip."""
+    start: Annotated[str, tyro.conf.arg(name="from")] = "scratch"
+    """What to begin with: packaged weights (synthetic, wild), a folder of weights, or scratch."""
+    preset: Literal["fast", "best", "paper"] = "fast"
+    """Size and settings."""
+    max_steps: int | None = None
+    """Steps of stage 1; the preset's where not given."""
+    baseline_steps: int | None = None
+    """Steps of the baseline, where it is trained; the preset's where not given. 0 keeps that of --from."""
+    seed: int = 0
+    """Everything random follows from it."""
+    half: bool = False
+    """Store 16-bit floats: half the size."""
+    subject_pattern: str | None = None
+    """Regular expression whose group is the person, searched in each path below the root."""
+    workers: int | None = None
+    """Processes that prepare faces; one a core where not given."""
+    device: Device = "auto"
+    """Where to look for faces and to train."""
+    devices: int = 1
+    """How many GPUs (or CPU processes) share every batch of stage 1."""
+
+
+@dataclass(frozen=True)
+class Train(Pretrain):
+    """Both stages and the baseline on all faces of a data set: weights for use; resumable."""
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The packaged synthetic people, both stages and a report, in about five minutes on two CPU cores."""
+
+    out: Path = Path("relgan-demo")
+    """Folder for the run."""
+    seed: int = 0
+    """Everything random follows from it."""
+    device: Device = "auto"
+    """Where to train."""
+
+
+def evaluate(verb: Evaluate, command: str) -> None:
+    seeds = numbers(verb.seeds, "--seeds")
+    folds = None if verb.folds is None else numbers(verb.folds, "--folds")
+    run_protocol(
+        verb.dataset,
+        verb.root,
+        verb.out,
+        verb.preset,
+        command,
+        seeds,
+        folds,
+        verb.device,
+        verb.subject_pattern,
+        verb.workers,
+        verb.start,
+        verb.faces,
+        verb.cluster,
+    )
+
+
+def train(verb: Pretrain, command: str) -> None:
+    """`relgan train` and `relgan pretrain`."""
+    from relgan.config import preset
+
+    config = preset(verb.preset)
+    for option, steps in (("--max-steps", verb.max_steps), ("--baseline-steps", verb.baseline_steps)):
+        least = 0 if option == "--baseline-steps" and verb.start != "scratch" else 1
+        if steps is not None and steps < least:
+            raise InputError(f"{option} {steps}: give at least {least}")
+    if verb.max_steps is not None:
+        config = replace(config, reenactment=config.reenactment.lasting(verb.max_steps))
+    if verb.baseline_steps is not None:
+        config = replace(config, baseline=config.baseline.lasting(verb.baseline_steps))
+    sets = [(verb.dataset, verb.root), *(_named_root(text) for text in verb.also)]
+    from relgan.study import align_datasets
+    from relgan.train import train as run
+    from relgan.training import make_fabric
+
+    start = weights_named(verb.start)
+    config = replace(start.fitted(config) if start else config, start=verb.start)
+    fabric = make_fabric(config.precision, verb.device, verb.devices)
+    fabric.launch()
+    # One process prepares the faces; the others find them done.
+    with fabric.rank_zero_first():
+        data = align_datasets(
+            sets, verb.out, verb.subject_pattern, verb.workers, align=config.align, device=verb.device
+        )
+    done = run(
+        data,
+        config,
+        out=verb.out,
+        fabric=fabric,
+        recognition=isinstance(verb, Train),
+        start=start,
+        seed=verb.seed,
+        dataset=" + ".join(name for name, _ in sets),
+        command=command,
+        half=verb.half,
+    )
+    if fabric.is_global_zero:
+        print(f"{verb.out}" + ("" if done else ": was there already"))
+
+
+def demo(verb: Demo, command: str) -> None:
+    from relgan.synthesis.sample import sample_path
+
+    run_protocol("synthetic", sample_path(), verb.out, "demo", command, [verb.seed], [0], verb.device)
+
+
+def run_protocol(
+    dataset: str,
+    root: Path,
+    out: Path,
+    preset_name: str,
+    command: str,
+    seeds: list[int],
+    folds: list[int] | None,
+    device: Device,
+    subject_pattern: str | None = None,
+    workers: int | None = None,
+    start: str | None = None,
+    faces: bool = True,
+    cluster: bool = False,
+) -> None:
+    """Prepare, evaluate, print the table and where the report is."""
+    from relgan.config import preset, tuned
+
+    config = preset(preset_name)
+    from relgan.crossval import evaluate as run
+    from relgan.report import print_results
+    from relgan.study import study_of
+    from relgan.training import make_fabric
+
+    start = start or config.start
+    weights = weights_named(start)
+    config = replace(tuned(weights.fitted(config)) if weights else config, start=start)
+    study = study_of(dataset, root, out, subject_pattern, workers, command, align=config.align, device=device)
+    if weights is not None:
+        study.notes.append(f"both methods began from the weights {start}")
+    fabric = make_fabric(config.precision, device)
+    results = run(
+        study,
+        config,
+        out=out,
+        fabric=fabric,
+        seeds=seeds,
+        folds=folds,
+        start=weights,
+        show_faces=faces,
+        cluster=cluster,
+    )
+    print_results(results)
+    print(f"{out / 'results.json'}\n{out / 'report.html'}")
+
+
+def weights_named(name: str) -> "Weights | None":
+    """Packaged weights, those of a folder, or None for "scratch"."""
+    if name == "scratch":
+        return None
+    from relgan.weights import load_weights
+
+    return load_weights(name)
+
+
+def _named_root(text: str) -> tuple[str, Path]:
+    name, equals, root = text.partition("=")
+    if not equals or not root:
+        raise InputError(f"--also {text}: give NAME=ROOT, such as fer2013=fer2013.zip")
+    return name, Path(root)
+
+
+def numbers(text: str, option: str) -> list[int]:
+    """Whole numbers from text such as "0,1,2"; each once."""
+    try:
+        values = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"{option} {text}: give whole numbers separated by commas, such as 0,1,2") from None
+    if min(values) < 0:
+        raise InputError(f"{option} {text}: give numbers from 0 upwards")
+    return list(dict.fromkeys(values))
