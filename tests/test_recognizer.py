@@ -14,7 +14,10 @@ from PIL import Image
 import relgan
 from relgan.config import RecognitionConfig
 from relgan.data.augment import CENTRE, views
+from relgan.data.face import Face
+from relgan.data.manifest import load_prepared
 from relgan.errors import InputError
+from relgan.faces.prepare import prepare
 from relgan.recognition import CPU_BATCH
 from relgan.recognizer import Recognizer
 from relgan.weights import load_weights
@@ -111,13 +114,23 @@ def test_one_row_per_face_whatever_the_picture_comes_as(recognizer: Recognizer, 
     assert (x + w / 2, y + h / 2) == pytest.approx((66, 118), abs=14)
 
 
-def test_faces_that_are_cut_out_need_no_detection(recognizer: Recognizer) -> None:
-    faces = np.stack([synthetic_face(k) for k in range(3)])
-    table = recognizer.predict(faces, cropped=True)
-    np.testing.assert_allclose(table[CLASSES], recognizer.predict_proba(faces), atol=1e-6)
-    assert table.loc[0, list("xywh")].tolist() == [0, 0, 112, 112]
-    assert table.detection.isna().all()
+def test_crops_are_aligned_as_prepare_aligns_them(recognizer: Recognizer, tmp_path: Path) -> None:
+    crops = [synthetic_face(k)[18:106, 12:100] for k in range(3)]
+    for k, crop in enumerate(crops):
+        Image.fromarray(crop).save(tmp_path / f"{k}.png")
+    faces = [Face(str(tmp_path / f"{k}.png")) for k in range(3)]
+    prepare(faces, tmp_path / "prepared", cropped=True, progress=False)
+    table = recognizer.predict(crops, cropped=True)
+    wanted = recognizer.predict_proba(load_prepared(tmp_path / "prepared")[1])
+    np.testing.assert_allclose(table[CLASSES], wanted, atol=1e-6)
+    assert (table.detection > 0.7).all()
     assert table.input.tolist() == ["0", "1", "2"]
+
+
+def test_a_crop_without_landmarks_gives_a_row_all_the_same(recognizer: Recognizer) -> None:
+    table = recognizer.predict(np.full((1, 48, 48, 3), 128, np.uint8), cropped=True)
+    assert table.loc[0, list("xywh")].tolist() == [0, 0, 48, 48]
+    assert table.detection.isna().all()
 
 
 @pytest.mark.filterwarnings("ignore:.*no")

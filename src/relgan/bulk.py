@@ -41,7 +41,7 @@ class Job:
     Attributes:
         verb: probabilities ("predict") or codes ("embed").
         recognizer, detector: the networks.
-        cropped: the pictures are faces already.
+        cropped: the pictures are cut to one face each.
         every, fps: of videos; see :func:`relgan.video.video_shots`.
     """
 
@@ -78,7 +78,7 @@ class Job:
     ) -> Iterator[list[Shot]]:
         aligner = self.recognizer.aligner
         if not is_video(files[0]):
-            detector = None if self.cropped else self.detector
+            detector = self.recognizer.crop_detector if self.cropped else self.detector
             yield from picture_shots(files, detector, lambda _, line: skip(line), aligner)
             return
         try:

@@ -34,7 +34,7 @@ class Predict:
     views: Literal[1, 2, 6, 10] | None = None
     """Views of a face that are averaged; 6 for pictures and 1 for videos where not given."""
     cropped: bool = False
-    """The pictures are cut to the face already: detect nothing."""
+    """The pictures are cut to one face each: look for its landmarks alone, and leave none out."""
     min_face: float | None = None
     """Smallest face to look for, pixels; 20 where not given, more in large pictures."""
     every: int = 1
@@ -58,7 +58,7 @@ class Embed:
     weights: str = "wild"
     """Packaged weights (wild, synthetic), or a folder made by `relgan train` or `pretrain`."""
     cropped: bool = False
-    """The pictures are cut to the face already: detect nothing."""
+    """The pictures are cut to one face each: look for its landmarks alone, and leave none out."""
     min_face: float | None = None
     """Smallest face to look for, pixels; 20 where not given, more in large pictures."""
     every: int = 1

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from relgan.errors import InputError
+from relgan.faces.cropped import CropDetector
 from relgan.faces.detect import Detector
 from relgan.shots import aligner_named
 from relgan.weights import Weights
@@ -48,6 +49,7 @@ class FaceFinder:
         self.aligner = aligner_named(self.weights.card.align)
         self._lock = threading.Lock()
         self._detector: Detector | None = None
+        self._crop_detector: CropDetector | None = None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -58,5 +60,17 @@ class FaceFinder:
         """Finds the faces in pictures; made when it is first used."""
         with self._lock:
             if self._detector is None:
-                self._detector = Detector(device="cuda" if self._device.type == "cuda" else "cpu")
+                self._detector = Detector(device=self._where)
             return self._detector
+
+    @property
+    def crop_detector(self) -> CropDetector:
+        """Finds the landmarks in pictures that are cut to the face; made when it is first used."""
+        with self._lock:
+            if self._crop_detector is None:
+                self._crop_detector = CropDetector(device=self._where)
+            return self._crop_detector
+
+    @property
+    def _where(self) -> str:
+        return "cuda" if self._device.type == "cuda" else "cpu"

@@ -57,7 +57,7 @@ def predict_files(
         recognizer: loaded weights.
         csv: table to write, .csv or .parquet; rows of a .csv are on the disk as soon as they are made.
         annotate: folder for copies with boxes and bars, and a plot over time for each video.
-        cropped: the pictures are faces already.
+        cropped: the pictures are cut to one face each; its landmarks alone are looked for.
         every, fps: of videos; see :func:`relgan.video.video_shots`.
         min_face: smallest face to look for, in pixels.
         cluster: share the files out over a Ray cluster (relgan.bulk); the rows stay the same.

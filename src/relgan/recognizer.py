@@ -163,7 +163,8 @@ class Recognizer(FaceFinder):
         Args:
             pictures: a file, folder or glob; a PIL image; an array, (H, W, 3) uint8 RGB (not OpenCV's BGR) or
                 (H, W) grey; or any number of these. An array (n, H, W, 3) is n pictures.
-            cropped: the pictures are faces already; nothing is detected.
+            cropped: the pictures are cut to one face each; its landmarks alone are looked for, and every
+                picture gives a row. (Faces as ``relgan prepare`` leaves them: :meth:`predict_proba`.)
             every: in videos, detect in every so many frames and follow the faces in between.
             fps: of videos, look at so many frames a second; None: all.
 
@@ -243,7 +244,7 @@ class Recognizer(FaceFinder):
         self, items: Sequence[Any], cropped: bool, every: int, fps: float | None, skip: Any
     ) -> Iterable[list[Shot]]:
         """Shots of pictures of every kind, in their order."""
-        detector = None if cropped else self.detector
+        detector = self.crop_detector if cropped else self.detector
         warned = False
         for kind, run in _runs(items):
             if kind == "video":

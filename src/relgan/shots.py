@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from relgan.errors import InputError
 from relgan.faces.align import align, resize_crop
+from relgan.faces.cropped import CropDetector, placed
+from relgan.faces.crops import choose
 from relgan.faces.detect import Detection, Detector
 from relgan.faces.frontalize import frontalize
 from relgan.pictures import Picture, read_picture
@@ -85,9 +87,18 @@ def sight(number: int, picture: Picture, found: Detection, aligner: Aligner = al
 
 
 def whole(picture: Picture) -> Sighting:
-    """A picture that is a face already."""
+    """A picture that is an aligned face already."""
     height, width = picture.shape[:2]
     return Sighting(0, (0.0, 0.0, float(width), float(height)), None, None, resize_crop(picture))
+
+
+def sight_in_crop(picture: Picture, found: Sequence[Detection]) -> Sighting:
+    """A picture that is cut to the face, with what the detector for crops finds in it; aligned as
+    `relgan prepare` aligns such pictures."""
+    height, width = picture.shape[:2]
+    if found:
+        return sight(0, picture, choose(found, width, height))
+    return Sighting(0, (0.0, 0.0, float(width), float(height)), None, None, placed(picture))
 
 
 def from_left(found: Sequence[Detection]) -> list[Detection]:
@@ -96,7 +107,7 @@ def from_left(found: Sequence[Detection]) -> list[Detection]:
 
 def shots_of(
     pictures: Sequence[tuple[str, Picture, float]],
-    detector: Detector | None,
+    detector: Detector | CropDetector,
     skip: Skip,
     aligner: Aligner = align,
 ) -> list[Shot]:
@@ -104,15 +115,16 @@ def shots_of(
 
     Args:
         pictures: name, picture and scale of each.
-        detector: None where the pictures are faces already.
+        detector: one for crops where the pictures are cut to the face already; then none is left out.
         skip: hears of the pictures without a face.
         aligner: cuts out each face.
     """
-    if detector is None:
-        return [Shot(name, None, None, picture, scale, [whole(picture)]) for name, picture, scale in pictures]
     found = detector([picture for _, picture, _ in pictures])
     shots = []
     for (name, picture, scale), faces in zip(pictures, found, strict=True):
+        if isinstance(detector, CropDetector):
+            shots.append(Shot(name, None, None, picture, scale, [sight_in_crop(picture, faces)]))
+            continue
         if not faces:
             smallest = detector.smallest(picture) * scale
             skip(name, f"{name}: no face found of at least {smallest:.0f} pixels in height")
@@ -123,7 +135,7 @@ def shots_of(
 
 
 def picture_shots(
-    paths: Sequence[str], detector: Detector | None, skip: Skip, aligner: Aligner = align
+    paths: Sequence[str], detector: Detector | CropDetector, skip: Skip, aligner: Aligner = align
 ) -> Iterator[list[Shot]]:
     """Picture files as shots, some at a time; files that cannot be read, or show no face, are reported."""
     batch: list[tuple[str, Picture, float]] = []

@@ -17,14 +17,11 @@ from numpy.typing import NDArray
 from relgan.data.face import Face, read_bytes
 from relgan.data.manifest import FACE_COLUMNS, POINTS
 from relgan.errors import InputError
-from relgan.faces.align import IN_CROPS, align, centre_square, resize_crop
+from relgan.faces.align import align, resize_crop
+from relgan.faces.cropped import CropDetector, placed
 from relgan.faces.detect import Detection, Detector
 from relgan.faces.frontalize import frontalize
 from relgan.faces.image import decode
-
-_CROP = 112  # pixels at which faces are looked for in pictures that are crops already
-_MARGIN = 28  # pixels of repeated edge around them: the detector wants to see what is around a face
-_SMALLEST = 56  # pixels of the face in such a crop; anything smaller is something else
 
 Row = dict[str, Any]
 Result = tuple[list[Row], list[Row]]
@@ -54,7 +51,7 @@ class Item:
 
 
 def write_crops(
-    faces: Sequence[tuple[Face, str]], out: Path, settings: Settings, detector: Detector | None
+    faces: Sequence[tuple[Face, str]], out: Path, settings: Settings, detector: Detector | CropDetector | None
 ) -> Result:
     """Writes ``out/faces/<name>`` for each face and name, where the face can be found.
 
@@ -64,7 +61,7 @@ def write_crops(
     Raises:
         OSError: ``out`` cannot be written.
     """
-    items = find_faces([read_item(face, name) for face, name in faces], detector, settings.cropped)
+    items = find_faces([read_item(face, name) for face, name in faces], detector)
     return result_of(write_item(item, out, settings) for item in items)
 
 
@@ -85,48 +82,30 @@ def read_item(face: Face, name: str) -> Item:
         return Item(face, name, reason=str(error).removeprefix(f"{face.path}: "))
 
 
-def detector_for(settings: Settings, device: str) -> Detector | None:
+def detector_for(settings: Settings, device: str) -> Detector | CropDetector | None:
     """The detector that these settings ask for; None where the faces are aligned already."""
     if settings.aligned:
         return None
-    smallest = _SMALLEST if settings.cropped else settings.min_face
-    return Detector(min_face=smallest, threshold=settings.threshold, device=device)
+    if settings.cropped:
+        return CropDetector(settings.threshold, device)
+    return Detector(min_face=settings.min_face, threshold=settings.threshold, device=device)
 
 
-def find_faces(items: list[Item], detector: Detector | None, cropped: bool = False) -> list[Item]:
+def find_faces(items: list[Item], detector: Detector | CropDetector | None) -> list[Item]:
     """The same items with what is found in their pictures, all of them together.
 
     Args:
-        detector: None where the faces are aligned already, which leaves the items as they are.
-        cropped: the pictures are crops already, and none of them is left out.
+        detector: None where the faces are aligned already, which leaves the items as they are. Of crops none
+            is left out.
     """
     if detector is None:
         return items
     seen = [(item, item.picture) for item in items if item.picture is not None]
-    looked_at = [_framed(picture) if cropped else picture for _, picture in seen]
-    for (item, picture), found in zip(seen, detector(looked_at), strict=True):
-        item.found = [face for face in found if not cropped or face.box[3] >= _SMALLEST]
-        if not found and not cropped:
+    for (item, picture), found in zip(seen, detector([picture for _, picture in seen]), strict=True):
+        item.found = found
+        if not found and isinstance(detector, Detector):
             item.reason = f"no face found of at least {detector.smallest(picture):.0f} pixels in height"
     return items
-
-
-def _framed(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A crop in a frame of its repeated edge."""
-    crop, margin = resize_crop(picture, _CROP), _MARGIN
-    framed = cv2.copyMakeBorder(crop, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
-    return np.asarray(framed, np.uint8)
-
-
-def _unframed(found: Detection, width: int, height: int) -> Detection:
-    """What was found in a framed crop, in pixels of the picture itself."""
-    top, left, side = centre_square(height, width)
-    scale = side / _CROP
-    x, y, w, h = found.box
-    # Pixel p of the frame is p - margin of the resized crop, whose pixel centres lie half a pixel inside.
-    landmarks = (found.landmarks - _MARGIN + 0.5) * scale - 0.5 + np.array([left, top], np.float32)
-    box = ((x - _MARGIN) * scale + left, (y - _MARGIN) * scale + top, w * scale, h * scale)
-    return Detection(box, found.score, landmarks.astype(np.float32))
 
 
 def write_item(item: Item, out: Path, settings: Settings) -> Row:
@@ -141,14 +120,10 @@ def write_item(item: Item, out: Path, settings: Settings) -> Row:
         crop = resize_crop(picture, settings.size)
         row["align"] = "resized"
     elif not item.found:  # in a crop: the face is where they have it
-        top, left, side = centre_square(height, width)
-        crop = align(picture, IN_CROPS * side - 0.5 + [left, top], settings.size)
+        crop = placed(picture, settings.size)
         row["align"] = "placed"
     else:
-        found = item.found
-        if settings.cropped:
-            found = [_unframed(face, width, height) for face in found]
-        chosen = choose(found, width, height)
+        chosen = choose(item.found, width, height)
         front = None
         if settings.align == "frontal" and not settings.cropped:
             front = frontalize(picture, chosen.landmarks, settings.size)

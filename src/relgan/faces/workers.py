@@ -74,7 +74,7 @@ def _beside_gpu(
     detector = detector_for(settings, device)
     with ThreadPoolExecutor(workers) as pool:
         read = _in_order(pool, lambda named: read_item(*named), faces, 2 * workers)
-        found = _ahead(find_faces(lot, detector, settings.cropped) for lot in _ahead(_lots(read)))
+        found = _ahead(find_faces(lot, detector) for lot in _ahead(_lots(read)))
         for lot in found:
             yield result_of(pool.map(partial(write_item, out=out, settings=settings), lot))
 
