@@ -18,57 +18,47 @@ if TYPE_CHECKING:
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
-@dataclass(frozen=True)
-class Predict:
-    """Expressions of all faces in photographs, folders and videos."""
+@dataclass(frozen=True, kw_only=True)
+class Faces:
+    """What predict and embed share: where the faces come from and how they are found."""
 
     paths: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PATH...")]
     """Pictures, videos, folders, .zip archives, globs."""
+    weights: str = "wild"
+    """Packaged weights (wild, synthetic), or a folder made by `relgan train`."""
+    cropped: bool = False
+    """The pictures are cut to one face each: look for its landmarks alone, and leave none out."""
+    min_face: float | None = None
+    """Smallest face to look for, pixels; 20 where not given, more in large pictures."""
+    every: int = 1
+    """In videos, detect in every so many frames and follow the faces in between."""
+    fps: float | None = None
+    """Of videos, look at so many frames a second; all where not given."""
+    device: Device = "auto"
+    """Where to compute."""
+    cluster: bool = False
+    """Share the files out over a Ray cluster: the one RAY_ADDRESS names, else this machine's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predict(Faces):
+    """Expressions of all faces in photographs, folders and videos."""
+
     csv: str | None = None
     """Table to write, one row per face: .csv (rows are on the disk as they are made), .parquet, or - for
     standard output."""
     annotate: Path | None = None
     """Folder for copies with boxes and bars, and for each video a plot of probabilities over time."""
-    weights: str = "wild"
-    """Packaged weights (wild, synthetic), or a folder made by `relgan train`."""
     views: Literal[1, 2, 6, 10] | None = None
     """Views of a face that are averaged; 6 for pictures and 1 for videos where not given."""
-    cropped: bool = False
-    """The pictures are cut to one face each: look for its landmarks alone, and leave none out."""
-    min_face: float | None = None
-    """Smallest face to look for, pixels; 20 where not given, more in large pictures."""
-    every: int = 1
-    """In videos, detect in every so many frames and follow the faces in between."""
-    fps: float | None = None
-    """Of videos, look at so many frames a second; all where not given."""
-    device: Device = "auto"
-    """Where to compute."""
-    cluster: bool = False
-    """Share the files out over a Ray cluster: the one RAY_ADDRESS names, else this machine's."""
 
 
-@dataclass(frozen=True)
-class Embed:
+@dataclass(frozen=True, kw_only=True)
+class Embed(Faces):
     """Expression codes (a few numbers a face) of all faces in photographs, folders and videos."""
 
-    paths: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PATH...")]
-    """Pictures, videos, folders, .zip archives, globs."""
     out: str
     """Table to write, one row per face: .csv, .parquet, or - for CSV on standard output."""
-    weights: str = "wild"
-    """Packaged weights (wild, synthetic), or a folder made by `relgan train` or `pretrain`."""
-    cropped: bool = False
-    """The pictures are cut to one face each: look for its landmarks alone, and leave none out."""
-    min_face: float | None = None
-    """Smallest face to look for, pixels; 20 where not given, more in large pictures."""
-    every: int = 1
-    """In videos, detect in every so many frames and follow the faces in between."""
-    fps: float | None = None
-    """Of videos, look at so many frames a second; all where not given."""
-    device: Device = "auto"
-    """Where to compute."""
-    cluster: bool = False
-    """Share the files out over a Ray cluster: the one RAY_ADDRESS names, else this machine's."""
 
 
 @dataclass(frozen=True)
