@@ -99,7 +99,7 @@ def main(folder: Path) -> None:
     save(expressions_sheet(room, range(8)), folder / "synthesis-expressions.jpg")
     save(people_sheet(room, range(100, 148), 12), folder / "synthesis-people.jpg")
     save(sittings_sheet(room, 219, 2, 5), folder / "synthesis-sittings.jpg")
-    save(course_sheet(room, 3, ("happiness", "fear")), folder / "synthesis-course.jpg")
+    save(course_sheet(room, 7, ("happiness", "fear")), folder / "synthesis-course.jpg")
     save(units_sheet(room, 206, 12), folder / "synthesis-units.jpg")
     chosen = [row[ORDER.index(name)] for row, name in zip(
         expressions_sheet(large, (1, 5, 6, 7)), ("happiness", "anger", "contempt", "surprise"), strict=True
