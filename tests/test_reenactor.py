@@ -54,6 +54,13 @@ def test_strength_goes_from_the_targets_expression_to_the_sources_and_beyond(ree
     assert abs(beyond - own).mean() > abs(full - own).mean() > 0
 
 
+def test_a_grey_target_stays_grey(reenactor: Reenactor) -> None:
+    target = synthetic_face(1).copy()
+    target[:] = target.mean(2, keepdims=True).astype(np.uint8)
+    face = np.array(reenactor(synthetic_face(0), target, cropped=True), np.int64)
+    assert np.ptp(face, axis=2).max() == 0
+
+
 def test_pictures_are_searched_for_the_main_face(reenactor: Reenactor) -> None:
     target = photograph((1, 104, 60), (0, 4, 4))
     face = reenactor(photograph((0, 20, 30)), target)

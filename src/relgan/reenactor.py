@@ -127,10 +127,13 @@ class Reenactor(FaceFinder):
 
     @torch.no_grad()
     def reenact(self, expressions: torch.Tensor, target: Seen, strength: float = STRENGTH) -> Picture:
-        """Expression codes (n, D) on a target, as faces (n, size, size, 3) uint8 RGB."""
+        """Expression codes (n, D) on a target, as faces (n, size, size, 3) uint8; a grey one stays grey."""
         assert target.shown is not None
         carried = torch.lerp(target.shown.expand_as(expressions), expressions, strength)
-        return _bytes(self._generator.paint(carried, target).picture)
+        painted = self._generator.paint(carried, target).picture
+        if _is_grey(target.target):
+            painted = painted.mean(1, keepdim=True).expand_as(painted)
+        return _bytes(painted)
 
     def paste(self, face: Picture, picture: Picture, where: Sighting, target: Seen) -> Picture:
         """The target's picture with a reenacted face in it. A generator with skips leaves most of the target
@@ -142,6 +145,11 @@ class Reenactor(FaceFinder):
         crops = torch.from_numpy(np.stack([face.crop for face in faces])).to(self._device)
         variants = torch.full((len(faces),), CENTRE[0], device=self._device)
         return views(crops, variants, self.size)
+
+
+def _is_grey(pictures: torch.Tensor) -> bool:
+    """Whether the channels of (n, 3, S, S) in [-1, 1] agree within two steps of a byte."""
+    return float((pictures.amax(1) - pictures.amin(1)).max()) < 2 / 127
 
 
 def _bytes(pictures: torch.Tensor) -> Picture:
