@@ -88,17 +88,21 @@ def sight(number: int, picture: Picture, found: Detection, aligner: Aligner = al
 
 def whole(picture: Picture) -> Sighting:
     """A picture that is an aligned face already."""
-    height, width = picture.shape[:2]
-    return Sighting(0, (0.0, 0.0, float(width), float(height)), None, None, resize_crop(picture))
+    return _filling(picture, resize_crop(picture))
 
 
 def sight_in_crop(picture: Picture, found: Sequence[Detection]) -> Sighting:
     """A picture that is cut to the face, with what the detector for crops finds in it; aligned as
     `relgan prepare` aligns such pictures."""
-    height, width = picture.shape[:2]
     if found:
-        return sight(0, picture, choose(found, width, height))
-    return Sighting(0, (0.0, 0.0, float(width), float(height)), None, None, placed(picture))
+        return sight(0, picture, choose(found, picture.shape[1], picture.shape[0]))
+    return _filling(picture, placed(picture))
+
+
+def _filling(picture: Picture, crop: Picture) -> Sighting:
+    """A face that nothing was detected of: it fills the picture."""
+    height, width = picture.shape[:2]
+    return Sighting(0, (0.0, 0.0, float(width), float(height)), None, None, crop)
 
 
 def from_left(found: Sequence[Detection]) -> list[Detection]:

@@ -8,6 +8,7 @@ and data set. For maintainers, in a clone: it writes into the sources.
 import json
 import shutil
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,7 @@ def install(run: Path, name: str, tests: Path) -> None:
     """The weights of a run under a packaged name, with the tests that are there on the card."""
     weights = load_weights(run)
     folder = PACKAGED / name
-    card = json.loads((run / CARD).read_text(encoding="utf-8"))
-    card["measured"] = {}
+    card = asdict(weights.card) | {"measured": {}}
     for dataset in DATASETS:
         found = tests / f"{name}-{dataset}" / "test.json"
         if found.exists():
