@@ -40,7 +40,7 @@ class Schedule:
     expand: bool = True
     """Walk all 40 crops, rotations and flips of a face in each epoch (False: draw one a visit)."""
     choices: int = 30
-    """How many times during training it is tried on the validation fold; the best is kept."""
+    """How many times during training it is tried on the validation fold, to choose the step to keep."""
 
     def lasting(self, steps: int) -> Self:
         """The same for so many steps."""
@@ -91,7 +91,7 @@ class ReenactmentConfig(Schedule):
     ema_decay: float = 0.999
     """Exponential moving average of the generator, which is what later stages use."""
     choices: int = 10
-    """How many times during training the encoder is tried on the validation fold; the best is kept."""
+    """How many times during training the encoder is tried on the validation fold."""
     samples: int = 8
     """How many sample grids are written during training."""
 

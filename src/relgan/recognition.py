@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from relgan.choosing import Choice, Score
 from relgan.config import Config, RecognitionConfig
 from relgan.data.augment import CENTRE, TEST_VIEWS, VARIANTS, draw_jitter, jittered
 from relgan.data.batches import steps_of
@@ -127,24 +128,24 @@ def classify(classifier: nn.Module, codes: Tensor) -> Floats:
 
 def quick_score(
     encoder: Encoder, train: FaceTensors, held_out: FaceTensors, size: int, fabric: Fabric
-) -> float:
-    """Accuracy on held-out people of a linear classifier on centre-view codes: how stage 1 chooses its
-    step."""
+) -> Score:
+    """How a linear classifier on centre-view codes reads held-out people; stage 1 chooses its step by it."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     codes = [encode(encoder, data, CENTRE, size, fabric)[:, 0].numpy() for data in (train, held_out)]
-    known = [(data.expression != UNKNOWN).cpu().numpy() for data in (train, held_out)]
-    labels = [data.expression.cpu().numpy() for data in (train, held_out)]
-    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300))
-    probe.fit(codes[0][known[0]], labels[0][known[0]])
-    return float(probe.score(codes[1][known[1]], labels[1][known[1]]))
+    labels = train.expression.cpu().numpy()
+    known = labels != UNKNOWN
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300)).fit(
+        codes[0][known], labels[known]
+    )
+    return Score.of(probe.predict(codes[1]), held_out)
 
 
 @dataclass(frozen=True)
 class TrainedBaseline:
-    """The CNN baseline at its best step on the validation fold."""
+    """The CNN baseline at the step chosen on the validation fold."""
 
     model: Baseline
     step: int
@@ -198,7 +199,7 @@ def train_baseline(
     )
     log = RunLog(out) if fabric.is_global_zero else None
     tries = moments(total, stage.choices)
-    best, best_state = (-1.0, 0), None
+    choice, kept_state = Choice(), None
     task = progress.add_task(name, total=total, images=stage.batch_size, note="") if progress else None
     step, epoch = 0, 0
     while step < total:
@@ -224,11 +225,11 @@ def train_baseline(
                 if log:
                     log.add({"loss": loss.item()})
                 if step in tries and held_out is not None:
-                    score = accuracy_of(raw, held_out, config.size, fabric)
-                    if score >= best[0]:
-                        best, best_state = (score, step), {k: v.clone() for k, v in raw.state_dict().items()}
+                    score = baseline_score(raw, held_out, config.size, fabric)
+                    if choice.offer(score, step):
+                        kept_state = {k: v.clone() for k, v in raw.state_dict().items()}
                     if log:
-                        log.add({"validation": score})
+                        log.add({"validation": score.accuracy})
                 if log and (step % 10 == 0 or step == total):
                     log.write(step)
                 if progress and task is not None:
@@ -238,18 +239,15 @@ def train_baseline(
         log.close()
     if progress and task is not None:
         progress.remove_task(task)
-    if best_state is not None:
-        raw.load_state_dict(best_state)
-    chosen = held_out is not None
-    return TrainedBaseline(raw.eval(), best[1] if chosen else total, total, best[0] if chosen else None)
+    if kept_state is not None:
+        raw.load_state_dict(kept_state)
+    step = total if choice.step is None else choice.step
+    return TrainedBaseline(raw.eval(), step, total, choice.accuracy)
 
 
-def accuracy_of(model: nn.Module, data: FaceTensors, size: int, fabric: Fabric) -> float:
-    """Share of the labelled faces whose centre view a classifier of pictures gets right."""
-    logits = encode(model, data, CENTRE, size, fabric)[:, 0]
-    labels = data.expression.cpu()
-    known = labels != UNKNOWN
-    return float((logits.argmax(1) == labels)[known].float().mean())
+def baseline_score(model: nn.Module, data: FaceTensors, size: int, fabric: Fabric) -> Score:
+    """How a classifier of pictures reads the centre views of labelled faces."""
+    return Score.of(encode(model, data, CENTRE, size, fabric)[:, 0].argmax(1).numpy(), data)
 
 
 def predict_baseline(model: Baseline, data: FaceTensors, size: int, fabric: Fabric) -> Floats:

@@ -12,6 +12,7 @@ from lightning.fabric import Fabric
 from rich.progress import Progress
 from torch import Tensor, nn
 
+from relgan.choosing import Choice, Score
 from relgan.config import Config
 from relgan.data.batches import epoch_batches, make_batch, steps_of
 from relgan.data.pairs import Pairs, PairSampler
@@ -49,12 +50,12 @@ GUIDE_LEARNING_RATE = 5e-3
 CHECKPOINT_SECONDS = 60.0
 """How much work a killed run can lose."""
 
-Validate = Callable[[Generator], float]
+Validate = Callable[[Generator], Score]
 
 
 @dataclass(frozen=True)
 class Reenactment:
-    """What stage 1 leaves: the averaged generator at its best step, and how it came about."""
+    """What stage 1 leaves: the averaged generator at the step chosen, and how it came about."""
 
     generator: Generator
     discriminator: Discriminator
@@ -93,8 +94,8 @@ def train_reenactment(
         seed: everything random follows from it; on the CPU the same seed gives the same weights.
         out: folder for ``checkpoint.pt``, ``log.jsonl``, ``tensorboard`` and ``samples``.
         fabric: device and precision.
-        validate: score of an averaged generator on the validation fold, higher is better; with it the best of
-            ``config.reenactment.choices`` tries is returned, else the last.
+        validate: how an averaged generator reads the validation fold; with it one of
+            ``config.reenactment.choices`` tries is returned (choosing.Choice), else the last.
         start: weights to begin with (pre-training). D begins with them too where they hold one; its last
             layers are new where the expressions or the people are others.
         encoder: what G_es begins with, whatever ``start`` holds; its code may have another length.
@@ -162,14 +163,14 @@ def train_reenactment(
     }
 
     # A killed run goes on where its last checkpoint was.
-    step, d_steps, best = 0, 0, (-1.0, 0)
-    best_state = {key: value.clone() for key, value in average.state_dict().items()}
+    step, d_steps, choice = 0, 0, Choice()
+    kept_state = {key: value.clone() for key, value in average.state_dict().items()}
     state = load_checkpoint(checkpoint, print_of_run)
     if state is not None:
         for key, part in parts.items():
             part.load_state_dict(state[key])
-        step, d_steps, best = state["step"], state["d_steps"], tuple(state["best"])
-        best_state = state["best_state"]
+        step, d_steps, choice = state["step"], state["d_steps"], Choice.restored(state["choice"])
+        kept_state = state["kept_state"]
     log = RunLog(out, step) if fabric.is_global_zero else None
     grid = samples or (data, some_pairs(sampler, seed))
     alone, warming = round(stage.pixel_share * total), round(stage.warmup_share * total)
@@ -183,7 +184,7 @@ def train_reenactment(
     )
 
     if start is not None and validate is not None and step == 0:
-        best = (validate(average), 0)  # the weights to begin with are a choice too
+        choice.offer(validate(average), 0)  # the weights to begin with are a choice too
 
     while step < total:
         epoch, done = divmod(step, an_epoch)
@@ -236,11 +237,10 @@ def train_reenactment(
                 log.add({key: value.item() for key, value in {**d_losses, **g_losses}.items()})
             if step in tries and validate is not None:
                 score = validate(average)
-                if score >= best[0]:
-                    best = (score, step)
-                    best_state = {key: value.clone() for key, value in average.state_dict().items()}
+                if choice.offer(score, step):
+                    kept_state = {key: value.clone() for key, value in average.state_dict().items()}
                 if log:
-                    log.add({"validation": score})
+                    log.add({"validation": score.accuracy})
             if log and (step % LOG_EVERY == 0 or step == total):
                 log.write(step, discriminator_share=d_steps / step)
             if step in grids and fabric.is_global_zero:
@@ -254,8 +254,8 @@ def train_reenactment(
                         "fingerprint": print_of_run,
                         "step": step,
                         "d_steps": d_steps,
-                        "best": list(best),
-                        "best_state": best_state,
+                        "choice": choice.state(),
+                        "kept_state": kept_state,
                         **{key: part.state_dict() for key, part in parts.items()},
                     },
                     checkpoint,
@@ -268,13 +268,13 @@ def train_reenactment(
     if progress and task is not None:
         progress.remove_task(task)
     if validate is not None:
-        average.load_state_dict(best_state)
+        average.load_state_dict(kept_state)
     return Reenactment(
         generator=average,
         discriminator=raw_discriminator,
-        step=best[1] if validate is not None else total,
+        step=total if choice.step is None else choice.step,
         steps=total,
-        validation=best[0] if validate is not None else None,
+        validation=choice.accuracy,
         discriminator_share=d_steps / max(step, 1),
     )
 
