@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from relgan.config import Device
 from relgan.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Prepare:
     """Regular expression whose group is the person, searched in each path below the root."""
     workers: int | None = None
     """Processes (beside a GPU, threads); one a core where not given."""
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    device: Device = "auto"
     """Where to look for faces; auto is cuda where there is one and no more than four workers, else cpu."""
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from relgan.config import Device
 from relgan.errors import InputError
 
 
@@ -50,7 +51,7 @@ class Test:
     """Of the drawings."""
     workers: int | None = None
     """Processes that prepare faces; one a core where not given."""
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    device: Device = "auto"
     """Where to compute."""
 
 

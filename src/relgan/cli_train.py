@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from relgan.config import Device
 from relgan.errors import InputError
 
 if TYPE_CHECKING:
     from relgan.weights import Weights
-
-Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
 @dataclass(frozen=True)

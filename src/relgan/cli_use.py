@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from relgan.config import Device
 from relgan.errors import InputError
 
 if TYPE_CHECKING:
     from relgan.predict import Outcome
-
-Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
 @dataclass(frozen=True, kw_only=True)

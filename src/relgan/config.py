@@ -12,6 +12,7 @@ from relgan.errors import InputError
 
 Precision = Literal["auto", "32-true", "bf16-mixed"]
 Alignment = Literal["similarity", "frontal"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
 @dataclass(frozen=True)

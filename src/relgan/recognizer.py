@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Floats = NDArray[np.float32]
-Device = Literal["auto", "cpu", "cuda", "mps"]
 
 DEFAULT_WEIGHTS = "wild"
 VIEWS = 6

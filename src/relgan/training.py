@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import torch
 from rich.console import Console
@@ -18,13 +18,11 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.text import Text
 from torch import nn
 
-from relgan.config import Precision
+from relgan.config import Device, Precision
 from relgan.errors import InputError
 
 if TYPE_CHECKING:  # seconds to import, and prediction does without
     from lightning.fabric import Fabric
-
-Accelerator = Literal["auto", "cpu", "cuda", "mps"]
 
 
 def bf16_is_native() -> bool:
@@ -35,7 +33,7 @@ def bf16_is_native() -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
 
 
-def make_fabric(precision: Precision = "auto", accelerator: Accelerator = "auto", devices: int = 1) -> Fabric:
+def make_fabric(precision: Precision = "auto", accelerator: Device = "auto", devices: int = 1) -> Fabric:
     """Lightning Fabric on the best device there is; several devices train by DDP.
 
     Raises:

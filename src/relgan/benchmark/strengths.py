@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from relgan.config import preset
 from relgan.data.augment import CENTRE
 from relgan.data.batches import make_batch
 from relgan.data.manifest import load_prepared
@@ -25,7 +26,6 @@ from relgan.reenacted import unseen_pairs
 from relgan.weights import Weights, load_weights
 
 STRENGTHS = (0.5, 1.0, 1.5, 2.0)
-FOCUS = 4.0
 
 
 def read_share(reader: Weights, pictures: Tensor, wanted: list[str], shown: list[str]) -> float:
@@ -42,7 +42,7 @@ def read_share(reader: Weights, pictures: Tensor, wanted: list[str], shown: list
 
 def relative_error(pictures: Tensor, target: Tensor, truth: Tensor) -> float:
     """Mean absolute distance from the truth where target and truth differ; 1 for a copy of the target."""
-    weight = focus(target, truth, FOCUS)
+    weight = focus(target, truth, preset("best").reenactment.pixel_focus)
     return float(((pictures - truth).abs() * weight).mean() / ((target - truth).abs() * weight).mean())
 
 
@@ -94,4 +94,9 @@ def main(place: str, folder: str, *places: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if len(sys.argv) < 3:
+        sys.exit("usage: python -m relgan.benchmark.strengths WEIGHTS FOLDER [READER ...]")
+    try:
+        main(*sys.argv[1:])
+    except InputError as error:
+        sys.exit(str(error))
