@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from relgan.data.tensors import FaceTensors
 from relgan.losses import UNKNOWN
 
+RULE = "latest within one standard error over people"
+"""Stands in the fingerprints of runs, so that folds and checkpoints of another rule are not gone on with."""
+
 
 @dataclass(frozen=True)
 class Score:

@@ -12,7 +12,7 @@ from lightning.fabric import Fabric
 from rich.progress import Progress
 from torch import Tensor, nn
 
-from relgan.choosing import Choice, Score
+from relgan.choosing import RULE, Choice, Score
 from relgan.config import Config
 from relgan.data.batches import epoch_batches, make_batch, steps_of
 from relgan.data.pairs import Pairs, PairSampler
@@ -68,7 +68,7 @@ class Reenactment:
 
 def fingerprint(data: FaceTensors, config: Config, seed: int, start: Weights | None = None) -> str:
     """Tells runs apart: settings, seed, faces, pictures, and the weights to begin with."""
-    record = [config.as_dict(), seed, data.digest(), start.digest() if start else ""]
+    record = [config.as_dict(), seed, data.digest(), start.digest() if start else "", RULE]
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 

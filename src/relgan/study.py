@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from relgan.choosing import RULE
 from relgan.config import Alignment, Config
 from relgan.data.face import Face
 from relgan.data.folds import ROLES, Fold, plan_folds, write_folds
@@ -44,12 +45,14 @@ class Study:
 
 
 def fingerprint(study: Study, config: Config, start: Weights | None = None) -> str:
-    """Changes with the settings, the faces, their pictures, the folds or the weights to begin with."""
+    """Changes with the settings, the faces, their pictures, the folds, the weights to begin with or the rule
+    by which steps are chosen."""
     record = [
         config.as_dict(),
         [[f.index, f.train, f.validation, f.test] for f in study.folds],
         study.data.digest(),
         start.digest() if start else "",
+        RULE,
     ]
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]
 
