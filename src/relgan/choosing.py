@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -66,13 +66,13 @@ class Choice:
 
     Attributes:
         step: of the network to keep so far, None before the first.
-        score: its score.
+        accuracy: of that network.
         best: the highest score so far.
     """
 
     step: int | None = None
-    score: Score | None = None
-    best: Score | None = field(default=None, repr=False)
+    accuracy: float | None = None
+    best: Score | None = None
 
     def offer(self, score: Score, step: int) -> bool:
         """Whether the network of this step is to be kept in place of the last one kept."""
@@ -81,23 +81,17 @@ class Choice:
         difference, error = score.deficit(self.best)
         if difference > error:
             return False
-        self.step, self.score = step, score
+        self.step, self.accuracy = step, score.accuracy
         return True
-
-    @property
-    def accuracy(self) -> float | None:
-        return self.score.accuracy if self.score else None
 
     def state(self) -> dict[str, Any]:
         """For a checkpoint."""
-        pair = [None if s is None else [s.right.tolist(), s.people.tolist()] for s in (self.score, self.best)]
-        return {"step": self.step, "score": pair[0], "best": pair[1]}
+        best = [self.best.right.tolist(), self.best.people.tolist()] if self.best else None
+        return {"step": self.step, "accuracy": self.accuracy, "best": best}
 
     @classmethod
     def restored(cls, state: dict[str, Any]) -> Choice:
         """The choice whose ``state`` a checkpoint holds."""
-        score, best = (
-            None if s is None else Score(np.array(s[0], dtype=bool), np.array(s[1], dtype=np.int64))
-            for s in (state["score"], state["best"])
-        )
-        return cls(state["step"], score, best)
+        best = state["best"]
+        score = Score(np.array(best[0], dtype=bool), np.array(best[1], dtype=np.int64)) if best else None
+        return cls(state["step"], state["accuracy"], score)
