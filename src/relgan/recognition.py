@@ -22,7 +22,7 @@ from relgan.data.tensors import FaceTensors
 from relgan.losses import UNKNOWN, masked_cross_entropy
 from relgan.models import Baseline, Classifier, Encoder, initialise
 from relgan.seeds import seeded
-from relgan.training import RunLog, decayed, moments, one_thread, set_rate
+from relgan.training import RunLog, decayed, moments, one_thread, set_rate, snapshot
 
 if TYPE_CHECKING:  # seconds to import, and prediction does without
     from lightning.fabric import Fabric
@@ -227,7 +227,7 @@ def train_baseline(
                 if step in tries and held_out is not None:
                     score = baseline_score(raw, held_out, config.size, fabric)
                     if choice.offer(score, step):
-                        kept_state = {k: v.clone() for k, v in raw.state_dict().items()}
+                        kept_state = snapshot(raw)
                     if log:
                         log.add({"validation": score.accuracy})
                 if log and (step % 10 == 0 or step == total):

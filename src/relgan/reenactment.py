@@ -37,6 +37,7 @@ from relgan.training import (
     moments,
     save_beside,
     set_rate,
+    snapshot,
     update_average,
 )
 from relgan.weights import Weights
@@ -164,7 +165,7 @@ def train_reenactment(
 
     # A killed run goes on where its last checkpoint was.
     step, d_steps, choice = 0, 0, Choice()
-    kept_state = {key: value.clone() for key, value in average.state_dict().items()}
+    kept_state = snapshot(average)
     state = load_checkpoint(checkpoint, print_of_run)
     if state is not None:
         for key, part in parts.items():
@@ -238,7 +239,7 @@ def train_reenactment(
             if step in tries and validate is not None:
                 score = validate(average)
                 if choice.offer(score, step):
-                    kept_state = {key: value.clone() for key, value in average.state_dict().items()}
+                    kept_state = snapshot(average)
                 if log:
                     log.add({"validation": score.accuracy})
             if log and (step % LOG_EVERY == 0 or step == total):

@@ -16,7 +16,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
-from torch import nn
+from torch import Tensor, nn
 
 from relgan.config import Device, Precision
 from relgan.errors import InputError
@@ -45,8 +45,9 @@ def make_fabric(precision: Precision = "auto", accelerator: Device = "auto", dev
     try:
         fabric = Fabric(accelerator=accelerator, devices=devices, precision=chosen)
     except Exception as error:
+        asked = f"--device {accelerator}" + (f" --devices {devices}" if devices != 1 else "")
         raise InputError(
-            f"--accelerator {accelerator} --devices {devices}: not available here ({error})"
+            f"{asked}: not available here; take cpu or auto, and no more devices than there are ({error})"
         ) from error
     return fabric
 
@@ -76,6 +77,11 @@ def update_average(average: nn.Module, model: nn.Module, decay: float, step: int
     theirs = [*model.parameters(), *(b for b in model.buffers() if b.is_floating_point())]
     ours = [*average.parameters(), *(b for b in average.buffers() if b.is_floating_point())]
     torch._foreach_lerp_(ours, theirs, 1 - decay)
+
+
+def snapshot(model: nn.Module) -> dict[str, Tensor]:
+    """A network's weights and statistics as they are now, for ``load_state_dict``."""
+    return {key: value.clone() for key, value in model.state_dict().items()}
 
 
 def decayed(step: int, total: int) -> float:

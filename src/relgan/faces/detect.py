@@ -98,7 +98,7 @@ class Detector:
             )
         except (RuntimeError, AssertionError) as error:  # torch's, for a device it lacks or does not know
             reason = str(error).partition("\n")[0]
-            raise InputError(f"device {device}: cannot be used ({reason}); use cpu") from error
+            raise InputError(f"--device {device}: cannot be used ({reason}); use cpu") from error
         cpu = device.startswith("cpu")
         self._pixels, self._crops = (_CPU_PIXELS, _CPU_CROPS) if cpu else (_GPU_PIXELS, _GPU_CROPS)
 
