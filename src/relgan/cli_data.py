@@ -3,10 +3,9 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-import tyro
-
+from relgan.cli_words import Count, Dataset, Folder, Number, Root, SomeCount, SomeNames, SomePattern
 from relgan.config import Device
 from relgan.errors import InputError
 
@@ -18,11 +17,11 @@ if TYPE_CHECKING:
 class Check:
     """Census of a data set: subjects x expressions, against the published counts."""
 
-    dataset: Annotated[str, tyro.conf.Positional]
+    dataset: Dataset
     """ckplus, ck48, jaffe, folder, ... (`relgan check list` names them all)."""
-    root: Annotated[Path, tyro.conf.Positional] = Path()
+    root: Root = Path()
     """The data set's folder or .zip; for `folder` a manifest .csv too."""
-    subject_pattern: str | None = None
+    subject_pattern: SomePattern = None
     """Regular expression whose group is the person, searched in each path below the root."""
 
 
@@ -30,17 +29,17 @@ class Check:
 class Prepare:
     """Detect, align and crop every face of a data set; can be killed and run again."""
 
-    dataset: Annotated[str, tyro.conf.Positional]
+    dataset: Dataset
     """Name of the data set (`relgan check list`)."""
-    root: Annotated[Path, tyro.conf.Positional]
+    root: Root
     """The data set's folder or .zip."""
-    out: Path
+    out: Folder
     """Folder for the aligned faces, manifest.csv and failures.csv."""
     align: Literal["similarity", "frontal"] = "similarity"
     """Bring faces upright, or turn them to the front; the manifest says which of them could not be."""
-    subject_pattern: str | None = None
+    subject_pattern: SomePattern = None
     """Regular expression whose group is the person, searched in each path below the root."""
-    workers: int | None = None
+    workers: SomeCount = None
     """Processes (beside a GPU, threads); one a core where not given."""
     device: Device = "auto"
     """Where to look for faces; auto is cuda where there is one and no more than four workers, else cpu."""
@@ -50,25 +49,25 @@ class Prepare:
 class Synthesize:
     """Labelled synthetic faces: any number of people, every expression; can be killed and run again."""
 
-    people: int
+    people: Count
     """How many people."""
-    out: Path
+    out: Folder
     """Folder for the pictures and manifest.csv."""
-    expressions: str | None = None
+    expressions: SomeNames = None
     """Which, such as happiness,neutral; all eight where not given."""
-    frames: int = 3
+    frames: Count = 3
     """Pictures of each performance, from onset over apex to offset."""
-    size: int = 112
+    size: Count = 112
     """Side of the pictures in pixels."""
-    yaw: float = 20.0
+    yaw: Number = 20.0
     """The largest turn of the head, degrees."""
-    sittings: int = 1
+    sittings: Count = 1
     """How often each person is photographed, in another pose and light each time."""
-    takes: int = 32
+    takes: Count = 32
     """Performances of each expression; people who give the same one are each other's exact truth."""
-    seed: int = 0
+    seed: Count = 0
     """Everything drawn follows from it."""
-    workers: int | None = None
+    workers: SomeCount = None
     """Processes; one a core where not given."""
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from relgan.cli_words import File, Number, SomeWeights, WeightsName
 from relgan.errors import InputError
 
 
@@ -13,11 +14,11 @@ from relgan.errors import InputError
 class Export:
     """ONNX of the recogniser or the generator, checked against PyTorch (docs/export.md)."""
 
-    out: Path
+    out: File
     """File to write."""
     what: Literal["recogniser", "generator"] = "recogniser"
     """Aligned faces to probabilities and codes, or source and target to a picture."""
-    weights: str = "wild"
+    weights: WeightsName = "wild"
     """Packaged weights (wild, synthetic), or a folder made by `relgan train`."""
     int8: bool = False
     """Quantise the recogniser: a third of the size, three times as fast; what it loses is printed."""
@@ -28,18 +29,20 @@ class Benchmark:
     """A plain reference and this package side by side, and what the machine itself can do."""
 
     what: Annotated[
-        tuple[Literal["train", "predict", "prepare", "video", "start", "growth"], ...], tyro.conf.Positional
+        tuple[Literal["train", "predict", "prepare", "video", "start", "growth"], ...],
+        tyro.conf.Positional,
+        tyro.conf.arg(help_behavior_hint=""),
     ] = ()
     """What to measure; all but growth, which takes many minutes, where not given."""
-    out: Path = Path("benchmark.json")
+    out: File = Path("benchmark.json")
     """JSON file to write."""
-    weights: str | None = None
+    weights: SomeWeights = None
     """Of the recogniser: packaged weights (wild, synthetic) or a folder; untrained ones where not given."""
     preset: Literal["fast", "paper"] = "paper"
     """Settings and sizes that are trained."""
-    seconds: float = 20.0
+    seconds: Number = 20.0
     """How long each side of a comparison runs."""
-    faces: Path | None = None
+    faces: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER|ZIP", help_behavior_hint="")] = None
     """Folder or .zip of photographs of one face each to make scenes of; packaged faces where not given."""
 
 

@@ -7,6 +7,18 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from relgan.cli_words import (
+    Column,
+    Count,
+    Dataset,
+    Folder,
+    Root,
+    SomeColumn,
+    SomeCount,
+    SomeFile,
+    SomePattern,
+    WeightsName,
+)
 from relgan.config import Device
 from relgan.errors import InputError
 
@@ -17,17 +29,17 @@ class Probe:
 
     codes_file: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CODES")]
     """.csv or .parquet, a row per face: `relgan embed`'s, py-feat's, a face recogniser's."""
-    subject: str
+    subject: Column
     """Column that names the person; people the embedding was not trained on."""
-    expression: str
+    expression: Column
     """Column that names the expression."""
-    take: str | None = None
+    take: SomeColumn = None
     """Column that names the performance or video; rows of one are never compared."""
-    codes: str | None = None
+    codes: SomePattern = None
     """Regular expression for the code's columns; code_00, code_01, ... or all numbers where not given."""
-    out: Path | None = None
+    out: SomeFile = None
     """JSON file for the findings."""
-    seed: int = 0
+    seed: Count = 0
     """Of the drawings."""
 
 
@@ -35,21 +47,24 @@ class Probe:
 class Test:
     """Weights on a data set they never learnt from: accuracy, identity leakage, reenactment."""
 
-    dataset: Annotated[str, tyro.conf.Positional]
+    dataset: Dataset
     """Name of the data set (`relgan check list`)."""
-    root: Annotated[Path, tyro.conf.Positional]
+    root: Root
     """The data set's folder or .zip, or a folder made by `relgan prepare`."""
-    out: Path
+    out: Folder
     """Folder for the aligned faces and test.json."""
-    weights: str = "wild"
+    weights: WeightsName = "wild"
     """Packaged weights (synthetic, wild) or a folder made by `relgan train`."""
-    split: Literal["train", "validation", "test"] | None = None
+    split: Annotated[
+        Literal["train", "validation", "test"] | None,
+        tyro.conf.arg(metavar="{train,validation,test}", help_behavior_hint=""),
+    ] = None
     """This part of the data set alone, such as test for FER2013's PrivateTest."""
-    subject_pattern: str | None = None
+    subject_pattern: SomePattern = None
     """Regular expression whose group is the person, searched in each path below the root."""
-    seed: int = 0
+    seed: Count = 0
     """Of the drawings."""
-    workers: int | None = None
+    workers: SomeCount = None
     """Processes that prepare faces; one a core where not given."""
     device: Device = "auto"
     """Where to compute."""
@@ -59,9 +74,11 @@ class Test:
 class Compare:
     """Runs of `relgan evaluate` side by side: McNemar's test, and a bootstrap over people."""
 
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
+    runs: Annotated[
+        tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...", help_behavior_hint="")
+    ]
     """Folders of runs; of one run its two methods are compared."""
-    out: Path | None = None
+    out: SomeFile = None
     """JSON file for the findings."""
 
 

@@ -6,6 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from relgan.cli_words import (
+    Count,
+    Dataset,
+    Folder,
+    Numbers,
+    Root,
+    SomeCount,
+    SomeNumbers,
+    SomePattern,
+    SomeWeights,
+    WeightsName,
+)
 from relgan.config import Device
 from relgan.errors import InputError
 
@@ -17,24 +29,24 @@ if TYPE_CHECKING:
 class Evaluate:
     """The paper's protocol: baseline and REL-GAN on the same person-independent folds; resumable."""
 
-    dataset: Annotated[str, tyro.conf.Positional]
+    dataset: Dataset
     """Name of the data set (`relgan check list`)."""
-    root: Annotated[Path, tyro.conf.Positional]
+    root: Root
     """The data set's folder or .zip, or a folder made by `relgan prepare`."""
-    out: Path
+    out: Folder
     """Folder for the run: results.json, report.html, folds.txt, a folder per seed and fold."""
     preset: Literal["fast", "best", "paper"] = "fast"
     """fast ends within an hour on two CPU cores for a thousand faces; paper is the paper and wants a GPU."""
-    folds: str | None = None
+    folds: SomeNumbers = None
     """Folds to run, such as 0,1; all where not given."""
-    seeds: str = "0"
+    seeds: Numbers = "0"
     """Seeds, such as 0,1,2; the whole protocol is run once per seed."""
-    subject_pattern: str | None = None
+    subject_pattern: SomePattern = None
     """Regular expression whose group is the person, searched in each path below the root."""
-    start: Annotated[str | None, tyro.conf.arg(name="from")] = None
+    start: Annotated[SomeWeights, tyro.conf.arg(name="from")] = None
     """What every fold begins with: packaged weights (synthetic, wild), a folder made by `relgan pretrain` or
     `train` on other people's faces, or scratch. Where not given: synthetic, and scratch for preset paper."""
-    workers: int | None = None
+    workers: SomeCount = None
     """Processes that prepare faces; one a core where not given."""
     device: Device = "auto"
     """Where to look for faces and to train."""
@@ -48,33 +60,33 @@ class Evaluate:
 class Pretrain:
     """Stage 1 alone, on all faces of a data set: weights for `relgan evaluate --from`; resumable."""
 
-    dataset: Annotated[str, tyro.conf.Positional]
+    dataset: Dataset
     """Name of the data set (`relgan check list`)."""
-    root: Annotated[Path, tyro.conf.Positional]
+    root: Root
     """The data set's folder or .zip, or a folder made by `relgan prepare` or `relgan synthesize`."""
-    out: Path
+    out: Folder
     """Folder for generator.safetensors, card.json, the log and the sample grids."""
-    also: tuple[str, ...] = ()
+    also: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=ROOT ...", help_behavior_hint="")] = ()
     """More data sets to learn from, each as NAME=ROOT, such as fer2013=fer2013.zip."""
-    start: Annotated[str, tyro.conf.arg(name="from")] = "scratch"
+    start: Annotated[WeightsName, tyro.conf.arg(name="from")] = "scratch"
     """What to begin with: packaged weights (synthetic, wild), a folder of weights, or scratch."""
     preset: Literal["fast", "best", "paper"] = "fast"
     """Size and settings."""
-    max_steps: int | None = None
+    max_steps: SomeCount = None
     """Steps of stage 1; the preset's where not given."""
-    baseline_steps: int | None = None
+    baseline_steps: SomeCount = None
     """Steps of the baseline, where it is trained; the preset's where not given. 0 keeps that of --from."""
-    seed: int = 0
+    seed: Count = 0
     """Everything random follows from it."""
     half: bool = False
     """Store 16-bit floats: half the size."""
-    subject_pattern: str | None = None
+    subject_pattern: SomePattern = None
     """Regular expression whose group is the person, searched in each path below the root."""
-    workers: int | None = None
+    workers: SomeCount = None
     """Processes that prepare faces; one a core where not given."""
     device: Device = "auto"
     """Where to look for faces and to train."""
-    devices: int = 1
+    devices: Count = 1
     """How many GPUs (or CPU processes) share every batch of stage 1."""
 
 
@@ -87,9 +99,9 @@ class Train(Pretrain):
 class Demo:
     """The packaged synthetic people, both stages and a report, in about five minutes on two CPU cores."""
 
-    out: Path = Path("relgan-demo")
+    out: Folder = Path("relgan-demo")
     """Folder for the run."""
-    seed: int = 0
+    seed: Count = 0
     """Everything random follows from it."""
     device: Device = "auto"
     """Where to train."""
@@ -167,7 +179,7 @@ def demo(verb: Demo, command: str) -> None:
 def run_protocol(
     dataset: str,
     root: Path,
-    out: Path,
+    out: Folder,
     preset_name: str,
     command: str,
     seeds: list[int],

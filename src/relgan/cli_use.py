@@ -5,11 +5,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from relgan.cli_words import Count, File, FileName, Number, SomeFileName, SomeFolder, SomeNumber, WeightsName
 from relgan.config import Device
 from relgan.errors import InputError
 
@@ -21,17 +21,19 @@ if TYPE_CHECKING:
 class Faces:
     """What predict and embed share: where the faces come from and how they are found."""
 
-    paths: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PATH...")]
+    paths: Annotated[
+        tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PATH...", help_behavior_hint="")
+    ]
     """Pictures, videos, folders, .zip archives, globs."""
-    weights: str = "wild"
+    weights: WeightsName = "wild"
     """Packaged weights (wild, synthetic), or a folder made by `relgan train`."""
     cropped: bool = False
     """The pictures are cut to one face each: look for its landmarks alone, and leave none out."""
-    min_face: float | None = None
+    min_face: SomeNumber = None
     """Smallest face to look for, pixels; 20 where not given, more in large pictures."""
-    every: int = 1
+    every: Count = 1
     """In videos, detect in every so many frames and follow the faces in between."""
-    fps: float | None = None
+    fps: SomeNumber = None
     """Of videos, look at so many frames a second; all where not given."""
     device: Device = "auto"
     """Where to compute."""
@@ -43,12 +45,14 @@ class Faces:
 class Predict(Faces):
     """Expressions of all faces in photographs, folders and videos."""
 
-    csv: str | None = None
+    csv: SomeFileName = None
     """Table to write, one row per face: .csv (rows are on the disk as they are made), .parquet, or - for
     standard output."""
-    annotate: Path | None = None
+    annotate: SomeFolder = None
     """Folder for copies with boxes and bars, and for each video a plot of probabilities over time."""
-    views: Literal[1, 2, 6, 10] | None = None
+    views: Annotated[
+        Literal[1, 2, 6, 10] | None, tyro.conf.arg(metavar="{1,2,6,10}", help_behavior_hint="")
+    ] = None
     """Views of a face that are averaged; 6 for pictures and 1 for videos where not given."""
 
 
@@ -56,7 +60,7 @@ class Predict(Faces):
 class Embed(Faces):
     """Expression codes (a few numbers a face) of all faces in photographs, folders and videos."""
 
-    out: str
+    out: FileName
     """Table to write, one row per face: .csv, .parquet, or - for CSV on standard output."""
 
 
@@ -64,21 +68,21 @@ class Embed(Faces):
 class Reenact:
     """The expression of a source on the person of a target: a picture, or a video where the source is one."""
 
-    source: str
+    source: FileName
     """Picture or video whose expression is taken."""
-    target: str
+    target: FileName
     """Picture whose person is taken."""
-    out: Path
+    out: File
     """Picture (.png, .jpg, ...) or video (.mp4, .mov, .mkv) to write."""
     paste: bool = False
     """Write the whole target picture with the new face blended in."""
-    strength: float = 1.5
+    strength: Number = 1.5
     """How far to go from f(e) of the target (0) to that of the source (1), or beyond (up to 3)."""
-    weights: str = "synthetic"
+    weights: WeightsName = "synthetic"
     """Packaged weights (wild, synthetic), or a folder made by `relgan train` or `pretrain`."""
     cropped: bool = False
     """The pictures are aligned faces already: detect nothing."""
-    every: int = 1
+    every: Count = 1
     """In videos, detect in every so many frames and follow the face in between."""
     device: Device = "auto"
     """Where to compute."""
