@@ -17,6 +17,7 @@ from relgan.crossval import evaluate
 from relgan.data.folds import Fold, person_independent_folds
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
+from relgan.predictions import averaged, read_predictions
 from relgan.study import Study
 from relgan.training import make_fabric
 
@@ -67,6 +68,27 @@ def test_results_hold_what_the_plan_specifies(finished: tuple[Path, dict[str, An
         results["disentanglement"]
     )
     assert results["versions"]["torch"]
+
+
+def test_every_seed_is_tested_and_their_mean(finished: tuple[Path, dict[str, Any]]) -> None:
+    out, results = finished
+    found = results["comparison"]
+    assert [row["seed"] for row in found["by_seed"]] == [0, 1]
+    for method in ("baseline", "relgan"):
+        assert [row[method] for row in found["by_seed"]] == pytest.approx(
+            results["methods"][method]["by_seed"]
+        )
+    for row in [*found["by_seed"], found["mcnemar"]]:
+        gained = row["first_only"] - row["second_only"]
+        assert gained == pytest.approx(24 * (row["relgan"] - row["baseline"]))
+    tables = [read_predictions(path) for path in sorted(out.glob("seed_*/fold_*/predictions.csv"))]
+    once = averaged(pd.concat(tables), results["expressions"])
+    assert len(once) == 2 * 24
+    right = (once.expression == once.predicted)[once.method == "relgan"]
+    assert right.mean() == pytest.approx(found["mcnemar"]["relgan"])
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert page.count("McNemar's exact test") == 2
+    assert "<td>averaged</td>" in page
 
 
 def test_predictions_are_of_test_people_alone_and_both_methods_see_the_same_faces(

@@ -168,6 +168,10 @@ def test_the_worst_mistakes_are_the_surest_wrong_answers(folder: Path) -> None:
     assert found[0]["predicted"] == "anger"
     assert found[0]["baseline"] == found[0]["expression"]
     assert found[0]["picture"] is None  # drawn faces have no file
+    shutil.copytree(folder / "seed_0", folder / "seed_2")
+    folds = [{"seed": seed, "fold": 0} for seed in (0, 2)]
+    found = gallery.worst_mistakes(folder, folds, ["anger", "happiness", "surprise"], True)
+    assert [row["place"] for row in found] == ["fold 0, seeds 0, 2"] * 2  # each picture once
 
 
 def test_names_of_people_are_text_and_nothing_else() -> None:

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from relgan.errors import InputError
 from relgan.metrics import as_list, percent
-from relgan.predictions import METHOD_NAMES, METHODS, read_predictions
+from relgan.predictions import METHOD_NAMES, METHODS, averaged, read_predictions
 from relgan.significance import mcnemar, people_difference
 
 
@@ -65,8 +65,8 @@ def compare(runs: Sequence[Run]) -> dict[str, Any]:
     Returns:
         ``methods``: a row per run and method with accuracy, interval, macro F1 and identity leakage.
         ``tests``: a row per comparison; ``difference`` is the first's accuracy less the second's on the
-        faces both predicted, with the interval of a bootstrap over people; McNemar's test is on the first
-        seed of each.
+        faces both predicted, with the interval of a bootstrap over people; McNemar's test is on the
+        probabilities averaged over the seeds of each.
     """
     arms = [(run, method) for run in runs for method in METHODS]
     tests = [_test((run, "relgan"), (run, "baseline")) for run in runs]
@@ -103,7 +103,7 @@ def _test(first: tuple[Run, str], second: tuple[Run, str]) -> dict[str, Any]:
         return {**sides, "faces": 0, "people": 0, "mcnemar": None, "difference": None, "interval": None}
     people = both.subject_first.fillna(pd.Series(both.index, both.index)).astype(str).to_numpy(dtype=str)
     found = people_difference(both.mean_first.to_numpy(), both.mean_second.to_numpy(), people)
-    once = mcnemar(both.once_first.to_numpy(dtype=bool), both.once_second.to_numpy(dtype=bool))
+    once = mcnemar(both.final_first.to_numpy(dtype=bool), both.final_second.to_numpy(dtype=bool))
     return {
         **sides,
         "faces": len(both),
@@ -115,12 +115,17 @@ def _test(first: tuple[Run, str], second: tuple[Run, str]) -> dict[str, Any]:
 
 
 def _right(run: Run, method: str) -> pd.DataFrame:
-    """Per face: the person, the share of seeds that were right, and whether the first seed was."""
+    """Per face: the person, the share of seeds that were right, and whether their mean probabilities are."""
     rows = run.predictions[run.predictions.method == method]
     right = (rows.expression == rows.predicted).astype(float)
-    table = rows.assign(right=right).sort_values(["face", "seed"], kind="stable").groupby("face")
+    table = rows.assign(right=right).groupby("face")
+    final = averaged(rows.assign(path=rows.face), run.results["expressions"]).set_index("path")
     return pd.DataFrame(
-        {"subject": table.subject.first(), "mean": table.right.mean(), "once": table.right.first() == 1}
+        {
+            "subject": table.subject.first(),
+            "mean": table.right.mean(),
+            "final": final.expression == final.predicted,
+        }
     )
 
 

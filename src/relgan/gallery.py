@@ -105,7 +105,7 @@ def tsne(codes: Floats) -> Floats:
 def worst_mistakes(
     out: Path, folds: Sequence[Mapping[str, Any]], classes: Sequence[str], show_faces: bool
 ) -> list[dict[str, Any]]:
-    """REL-GAN's wrong answers of which it was surest, with what the baseline said."""
+    """REL-GAN's wrong answers of which it was surest, each picture once, with what the baseline said."""
     tables = []
     for fold in folds:
         path = fold_folder(out, fold) / "predictions.csv"
@@ -118,6 +118,7 @@ def worst_mistakes(
         table[table.method == "baseline"], on=["seed", "fold", "path"], suffixes=("", "_baseline")
     )
     wrong = both[both.predicted != both.expression].sort_values("confidence", ascending=False, kind="stable")
+    seeds = wrong.groupby("path").seed.agg(sorted)
     return [
         {
             "picture": embedded(Path(row["path"])) if show_faces else None,
@@ -126,7 +127,12 @@ def worst_mistakes(
             "predicted": row["predicted"],
             "confidence": row["confidence"],
             "baseline": row["predicted_baseline"],
-            "place": f"seed {row['seed']}, fold {row['fold']}",
+            "place": f"fold {row['fold']}, {_seeds(seeds[row['path']])}",
         }
-        for row in wrong.head(MISTAKES).to_dict("records")
+        for row in wrong.drop_duplicates("path").head(MISTAKES).to_dict("records")
     ]
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    """'seed 0', or 'seeds 0, 2'."""
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

@@ -46,6 +46,20 @@ def read_predictions(path: Path) -> pd.DataFrame:
     return table.assign(subject=table.subject.replace("", None))
 
 
+def averaged(table: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+    """One row per picture and method: mean probabilities over the seeds, and the expression they favour.
+
+    Args:
+        table: rows of ``predictions.csv`` of one run, of one seed or several.
+        classes: the columns of probabilities.
+    """
+    names = list(classes)
+    rows = table.groupby(["method", "path"])
+    mean = rows[names].mean()
+    chosen = np.asarray(names, dtype=object)[mean.to_numpy().argmax(axis=1)]
+    return rows[["subject", "expression"]].first().assign(predicted=chosen).join(mean).reset_index()
+
+
 def people_of(table: pd.DataFrame) -> NDArray[np.str_]:
     """The person of each row; where people are unknown every picture stands for itself."""
     return np.asarray(table.subject.fillna(table.path).astype(str), dtype=str)

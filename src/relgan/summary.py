@@ -13,9 +13,9 @@ import pandas as pd
 from relgan.config import Config
 from relgan.measures import pool_disentanglement, pool_reenactment
 from relgan.metrics import as_list, calibration, per_expression, recognition
-from relgan.predictions import METHODS, people_of, read_predictions
+from relgan.predictions import METHODS, averaged, people_of, read_predictions
 from relgan.report import write_report
-from relgan.significance import accuracy_interval, mcnemar, people_difference
+from relgan.significance import Flags, accuracy_interval, mcnemar, people_difference
 from relgan.study import Study
 from relgan.training import write_text
 
@@ -65,7 +65,7 @@ def summarise(
         "folds_finished": len(records),
         "folds_wanted": len(seeds) * len(folds),
         "methods": methods,
-        "comparison": _comparison(pooled),
+        "comparison": _comparison(pooled, study.data.classes),
         "disentanglement": pool_disentanglement(measured),
         "reenactment": pool_reenactment(measured),
         "notes": study.notes,
@@ -101,19 +101,37 @@ def _method(table: pd.DataFrame, classes: list[str]) -> dict[str, Any]:
     }
 
 
-def _comparison(pooled: pd.DataFrame) -> dict[str, Any]:
-    """REL-GAN against the baseline on the same faces: McNemar's test on the first seed, and the bootstrap
-    over people on all of them. ``people`` is 0 where they are unknown and the bootstrap is over faces."""
-    relgan, baseline = (pooled[pooled.method == name] for name in ("relgan", "baseline"))
+def _comparison(pooled: pd.DataFrame, classes: list[str]) -> dict[str, Any]:
+    """REL-GAN against the baseline on the same faces. ``people`` is 0 where they are unknown and the
+    bootstrap is over faces.
+
+    McNemar's test takes every face for a trial of its own, so it must not meet a face once a seed:
+    ``by_seed`` has a test for each seed, ``mcnemar`` that of the probabilities averaged over the seeds.
+    """
     keys = ["seed", "fold", "path"]
-    both = relgan.merge(baseline, on=keys, suffixes=("", "_baseline"), validate="one_to_one")
-    first = (both.expression == both.predicted).to_numpy()
-    second = (both.expression == both.predicted_baseline).to_numpy()
-    once = (both.seed == both.seed.min()).to_numpy()
+    first, second, both = _right(pooled, keys)
     difference = people_difference(first, second, people_of(both))
+    by_seed = [
+        {"seed": int(seed), **_tested(*_right(pooled[pooled.seed == seed], keys)[:2])}
+        for seed in sorted(pooled.seed.unique())
+    ]
     return {
-        "mcnemar": {"seed": int(both.seed.min()), **asdict(mcnemar(first[once], second[once]))},
+        "mcnemar": _tested(*_right(averaged(pooled, classes), ["path"])[:2]),
+        "by_seed": by_seed,
         "difference": difference.accuracy,
         "interval": as_list(difference.interval),
         "people": difference.people if both.subject.notna().any() else 0,
     }
+
+
+def _right(table: pd.DataFrame, keys: list[str]) -> tuple[Flags, Flags, pd.DataFrame]:
+    """Whether REL-GAN and the baseline were right about each row that ``keys`` tell apart, and the rows."""
+    relgan, baseline = (table[table.method == name] for name in ("relgan", "baseline"))
+    both = relgan.merge(baseline, on=keys, suffixes=("", "_baseline"), validate="one_to_one")
+    said = (both.predicted, both.predicted_baseline)
+    first, second = ((both.expression == words).to_numpy(dtype=bool) for words in said)
+    return first, second, both
+
+
+def _tested(first: Flags, second: Flags) -> dict[str, Any]:
+    return {"relgan": float(first.mean()), "baseline": float(second.mean()), **asdict(mcnemar(first, second))}

@@ -55,7 +55,8 @@ def make_fabric(precision: Precision = "auto", accelerator: Device = "auto", dev
 def device_name(fabric: Fabric) -> str:
     if fabric.device.type == "cuda":
         return torch.cuda.get_device_name(fabric.device)
-    return f"cpu, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"cpu, {threads} thread{'s' if threads > 1 else ''}"
 
 
 @contextmanager
