@@ -10,6 +10,7 @@ import torch
 from relgan.cli import main
 from relgan.data.tensors import FaceTensors
 from relgan.models import Baseline, Classifier, Generator, initialise
+from relgan.predictions import read_predictions
 from relgan.recognition import predict_baseline
 from relgan.training import make_fabric
 from relgan.transfer import measure_transfer
@@ -42,7 +43,14 @@ def test_only_expressions_both_know_are_counted(
     assert np.sum(found["methods"]["relgan"]["confusion"]) == 16
     assert found["chance"] == 0.5
     assert found["identity"]["expression_code"]["chance"] == 0.25
-    assert "McNemar" in capsys.readouterr().out
+    low, high = found["methods"]["relgan"]["interval"]
+    assert low <= found["methods"]["relgan"]["accuracy"] <= high
+    assert found["interval"][0] <= found["difference"] <= found["interval"][1]
+    assert sum(found["methods"]["baseline"]["calibration"]["faces"]) == 16
+    assert len(read_predictions(tmp_path / "out" / "predictions.csv")) == 2 * 16
+    shown = capsys.readouterr().out
+    assert "McNemar" in shown
+    assert "95 % over people" in shown
 
 
 def test_accuracy_is_that_of_the_likeliest_shared_expression(weights: Path, tmp_path: Path) -> None:
@@ -52,12 +60,15 @@ def test_accuracy_is_that_of_the_likeliest_shared_expression(weights: Path, tmp_
     data, fabric = FaceTensors.of(aligned.faces, aligned.pictures, CLASSES), make_fabric("32-true", "cpu")
     loaded = load_weights(weights)
     assert loaded.baseline is not None
-    found = measure_transfer(loaded, data, fabric)
+    measured = measure_transfer(loaded, data, fabric)
+    found, rows = measured.findings, measured.predictions
     table = predict_baseline(loaded.baseline, data, 32, fabric)
     likelier = np.where(table[:, 0] > table[:, 2], "anger", "happiness")
     truth = np.array([face.expression for face in data.faces])
     shared = np.isin(truth, ["anger", "happiness"])
     assert found["methods"]["baseline"]["accuracy"] == pytest.approx((likelier == truth)[shared].mean())
+    assert rows.predicted[rows.method == "baseline"].tolist() == likelier[shared].tolist()
+    assert np.allclose(rows[["anger", "happiness"]].sum(axis=1), 1)
 
 
 def test_weights_without_a_classifier_and_unknown_parts_are_refused(

@@ -52,7 +52,7 @@ class Test:
     root: Root
     """The data set's folder or .zip, or a folder made by `relgan prepare`."""
     out: Folder
-    """Folder for the aligned faces and test.json."""
+    """Folder for the aligned faces, test.json and predictions.csv."""
     weights: WeightsName = "wild"
     """Packaged weights (synthetic, wild) or a folder made by `relgan train`."""
     split: Annotated[
@@ -106,9 +106,10 @@ def test(verb: Test, command: str) -> None:
     fabric = make_fabric("auto", verb.device)
     data = FaceTensors.of(faces, aligned.pictures[kept], weights.card.expressions).to(fabric.device)
     found = measure_transfer(weights, data, fabric, verb.seed)
-    write_transfer({"command": command, "weights": weights.digest()[:16], **found}, verb.out / "test.json")
-    print_transfer(found)
-    print(verb.out / "test.json")
+    paths = write_transfer(found, verb.out, command=command, weights=weights.digest()[:16])
+    print_transfer(found.findings)
+    for path in paths:
+        print(path)
 
 
 def probe(verb: Probe) -> None:

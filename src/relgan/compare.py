@@ -7,13 +7,12 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
 from relgan.errors import InputError
-from relgan.metrics import as_list, percent
+from relgan.metrics import as_list, interval_text, percent
 from relgan.predictions import METHOD_NAMES, METHODS, averaged, read_predictions
 from relgan.significance import mcnemar, people_difference
 
@@ -145,7 +144,7 @@ def print_comparison(found: dict[str, Any], console: Console | None = None) -> N
             row["preset"],
             METHOD_NAMES[row["method"]],
             percent(row["accuracy"]),
-            _interval(row["interval"]),
+            interval_text(row["interval"]),
             percent(row["macro_f1"]),
             percent(person.get("accuracy")),
             percent(person.get("chance")),
@@ -172,7 +171,7 @@ def print_comparison(found: dict[str, Any], console: Console | None = None) -> N
             *names,
             f"{row['faces']}, {row['people'] or 'unknown'}",
             f"{100 * row['difference']:+.1f}",
-            _interval(row["interval"], "+.1f"),
+            interval_text(row["interval"], "+.1f"),
             f"{test['first_only']} / {test['second_only']}",
             f"p = {test['p']:.2g}",
         )
@@ -181,10 +180,4 @@ def print_comparison(found: dict[str, Any], console: Console | None = None) -> N
         "An interval over people that holds 0 says: not shown to differ. McNemar's test takes a person's "
         "faces for independent, which they are not, so its p is too small; with many comparisons some p is "
         "small by luck."
-    )
-
-
-def _interval(interval: Sequence[float] | None, form: str = ".1f") -> str:
-    return (
-        "–" if interval is None else " to ".join(format(100 * float(np.round(v, 6)), form) for v in interval)
     )

@@ -123,3 +123,10 @@ def as_list(interval: Interval | None) -> list[float] | None:
 def percent(share: float | None) -> str:
     """As tables show it; a dash where there is nothing to show."""
     return "–" if share is None else f"{100 * share:.1f} %"
+
+
+def interval_text(interval: Sequence[float] | None, form: str = ".1f") -> str:
+    """'61.3 to 72.0', in per cent; a dash where there is nothing to show."""
+    if interval is None:
+        return "–"
+    return " to ".join(format(100 * round(end, 6), form) for end in interval)

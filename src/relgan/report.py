@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from relgan import figures, gallery, paper
-from relgan.metrics import percent
+from relgan.metrics import interval_text, percent
 from relgan.predictions import METHOD_NAMES
 from relgan.training import write_text
 
@@ -46,7 +46,7 @@ def write_report(out: Path, show_faces: bool = True) -> Path:
     )
     environment.filters["percent"] = percent
     environment.filters["number"] = lambda value, digits=2: "–" if value is None else f"{value:.{digits}f}"
-    environment.filters["interval"] = _interval
+    environment.filters["interval"] = interval_text
     page = environment.get_template("report.html").render(
         results=results,
         drawn_by=drawn_by(results),
@@ -80,11 +80,6 @@ def write_report(out: Path, show_faces: bool = True) -> Path:
 def drawn_by(results: Mapping[str, Any]) -> str:
     """What the bootstrap draws: people, or faces where a data set does not name people."""
     return "people" if results["subjects"] else "faces"
-
-
-def _interval(interval: list[float] | None, signed: bool = False) -> str:
-    form = "+.1f" if signed else ".1f"
-    return "–" if interval is None else " to ".join(format(100 * end, form) for end in interval)
 
 
 def in_short(results: Mapping[str, Any]) -> list[str]:
@@ -134,7 +129,7 @@ def print_results(results: dict[str, Any], console: Console | None = None) -> No
         table.add_row(
             METHOD_NAMES[name],
             percent(method["accuracy"]),
-            _interval(method["interval"]),
+            interval_text(method["interval"]),
             f"{100 * method['fold_mean']:.1f} ± {100 * method['fold_std']:.1f} %",
             percent(method["macro_f1"]),
         )

@@ -1,11 +1,12 @@
 """Weights on a data set they never learnt from: what they recognise, leak and paint there as they are."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from lightning.fabric import Fabric
 from numpy.typing import NDArray
 from rich.console import Console
@@ -14,30 +15,42 @@ from rich.table import Table
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
 from relgan.measures import codes_of
-from relgan.metrics import per_expression, percent, recognition
+from relgan.metrics import Floats, as_list, calibration, interval_text, per_expression, percent, recognition
+from relgan.predictions import METHOD_NAMES, people_of, prediction_table
 from relgan.probes import Labels, identity_probe, verification_error
 from relgan.recognition import predict_baseline, predict_codes
 from relgan.reenacted import measure_reenactment
-from relgan.significance import mcnemar
+from relgan.significance import accuracy_interval, mcnemar, people_difference
 from relgan.training import write_text
 from relgan.weights import Weights
 
 
-def measure_transfer(weights: Weights, data: FaceTensors, fabric: Fabric, seed: int = 0) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Transfer:
+    """What ``relgan test`` found.
+
+    Attributes:
+        findings: per method accuracy with its interval, macro F1, confusion, calibration and scores per
+            expression; McNemar's test and the difference with its interval; identity probes where people are
+            known; reenactment. Intervals are bootstraps over people, over faces where people are unknown.
+        predictions: a row per face and method, as in ``predictions.csv`` of ``relgan evaluate``.
+    """
+
+    findings: dict[str, Any]
+    predictions: pd.DataFrame
+
+
+def measure_transfer(weights: Weights, data: FaceTensors, fabric: Fabric, seed: int = 0) -> Transfer:
     """Both methods of some weights on the faces of other people, on the expressions that both know.
 
-    Probabilities of expressions the data set does not show are left out, and so are faces whose expression
-    the weights do not know.
+    Probabilities are those of the expressions the data set shows, scaled to a sum of 1; faces whose
+    expression the weights do not know are left out.
 
     Args:
         weights: with classifier and baseline.
         data: aligned faces; ``classes`` are the weights' expressions.
         fabric: device and precision.
         seed: of the pairs and the drawings.
-
-    Returns:
-        Per method accuracy, macro F1, confusion and scores per expression; McNemar's test; identity probes
-        where people are known; reenactment.
 
     Raises:
         InputError: the weights hold no classifier or baseline, or fewer than two expressions are shared.
@@ -51,34 +64,48 @@ def measure_transfer(weights: Weights, data: FaceTensors, fabric: Fabric, seed: 
         raise InputError("the data set and the weights share fewer than two expressions")
     encoder = weights.generator.to(fabric.device).expression_encoder
     baseline = weights.baseline.to(fabric.device)
-    probabilities = {
+    everything = {
         "baseline": predict_baseline(baseline, data, size, fabric),
         "relgan": predict_codes(encoder, weights.classifier, data, size, fabric),
     }
     columns = [classes.index(name) for name in shared]
-    known = np.array([face.expression in shared for face in data.faces])
-    truth = [face.expression or "" for face in data.faces if face.expression in shared]
+    known = [i for i, face in enumerate(data.faces) if face.expression in shared]
+    truth = [data.faces[i].expression or "" for i in known]
+    probabilities = {name: _of_these(table[known][:, columns]) for name, table in everything.items()}
+    predictions = prediction_table([data.faces[i] for i in known], shared, probabilities)
+    people = people_of(predictions[predictions.method == "relgan"])
     methods: dict[str, Any] = {}
     right: dict[str, NDArray[np.bool_]] = {}
     for name, table in probabilities.items():
-        said = np.array(shared)[table[known][:, columns].argmax(1)]
-        right[name] = said == np.array(truth)
-        scores = recognition(truth, said.tolist(), shared)
-        methods[name] = asdict(scores) | {
-            "per_expression": [asdict(row) for row in per_expression(truth, said.tolist(), shared)]
+        said = predictions.predicted[predictions.method == name].tolist()
+        right[name] = np.array(said) == np.array(truth)
+        methods[name] = asdict(recognition(truth, said, shared)) | {
+            "interval": as_list(accuracy_interval(right[name], people)),
+            "calibration": asdict(calibration(table.max(1), right[name])),
+            "per_expression": [asdict(row) for row in per_expression(truth, said, shared)],
         }
-    return {
-        "faces": int(known.sum()),
+    difference = people_difference(right["relgan"], right["baseline"], people)
+    findings = {
+        "faces": len(known),
         "people": len(data.people),
         "expressions": shared,
         "chance": max(truth.count(name) for name in shared) / len(truth),
         "methods": methods,
         "mcnemar": asdict(mcnemar(right["relgan"], right["baseline"])),
+        "difference": difference.accuracy,
+        "interval": as_list(difference.interval),
         "identity": _identity(weights, data, fabric, seed),
         "reenactment": measure_reenactment(weights.generator, baseline, data, len(data), size, seed)
         if data.people
         else None,
     }
+    return Transfer(findings, predictions)
+
+
+def _of_these(probabilities: Floats) -> Floats:
+    """Some columns of a table of probabilities, as if there were no others."""
+    scaled: Floats = probabilities / np.maximum(probabilities.sum(axis=1, keepdims=True), 1e-12)
+    return scaled
 
 
 def _identity(weights: Weights, data: FaceTensors, fabric: Fabric, seed: int) -> dict[str, Any] | None:
@@ -98,10 +125,14 @@ def _identity(weights: Weights, data: FaceTensors, fabric: Fabric, seed: int) ->
     return found
 
 
-def write_transfer(found: dict[str, Any], out: Path) -> None:
-    """The findings as JSON."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_text(json.dumps(found, indent=1) + "\n", out)
+def write_transfer(transfer: Transfer, out: Path, **made_by: str) -> list[Path]:
+    """Write ``test.json``, the findings with ``made_by``, and ``predictions.csv`` into a folder; their
+    paths."""
+    out.mkdir(parents=True, exist_ok=True)
+    paths = [out / "test.json", out / "predictions.csv"]
+    write_text(json.dumps({**made_by, **transfer.findings}, indent=1, allow_nan=False) + "\n", paths[0])
+    write_text(transfer.predictions.to_csv(index=False), paths[1])
+    return paths
 
 
 def print_transfer(found: dict[str, Any], console: Console | None = None) -> None:
@@ -109,18 +140,24 @@ def print_transfer(found: dict[str, Any], console: Console | None = None) -> Non
     console = console or Console()
     title = f"{found['faces']} faces, {found['people'] or 'unknown'} people; always the commonest: "
     table = Table(title=title + percent(found["chance"]), title_justify="left")
-    for heading in ("", "CNN baseline", "REL-GAN"):
+    for heading in ("", *METHOD_NAMES.values()):
         table.add_column(heading, justify="right" if heading else "left")
-    methods = [found["methods"][name] for name in ("baseline", "relgan")]
-    for key, label in (("accuracy", "accuracy"), ("macro_f1", "macro F1")):
-        table.add_row(label, *(percent(scores[key]) for scores in methods))
+    methods = [found["methods"][name] for name in METHOD_NAMES]
+    over = "people" if found["people"] else "faces"
+    table.add_row("accuracy", *(percent(scores["accuracy"]) for scores in methods))
+    table.add_row(f"95 % over {over}", *(interval_text(scores["interval"]) for scores in methods))
+    table.add_row("macro F1", *(percent(scores["macro_f1"]) for scores in methods))
+    table.add_row("calibration error", *(percent(scores["calibration"]["error"]) for scores in methods))
     for place, expression in enumerate(found["expressions"]):
         recalls = [percent(scores["per_expression"][place]["recall"]) for scores in methods]
         table.add_row(f"recall, {expression}", *recalls)
     console.print(table)
     test = found["mcnemar"]
     alone = f"right alone: REL-GAN {test['first_only']}, baseline {test['second_only']}"
-    console.print(f"{alone}; McNemar's p = {test['p']:.2g}", highlight=False)
+    gain = f"difference {100 * found['difference']:+.1f} points"
+    if found["interval"] is not None:
+        gain += f" (95 % over {over}: {interval_text(found['interval'], '+.1f')})"
+    console.print(f"{gain}; {alone}; McNemar's p = {test['p']:.2g}", highlight=False)
     if found["identity"]:
         leak = Table(title="the person in the code", title_justify="left")
         for heading in ("", "linear probe", "neighbours", "chance", "verification error"):
