@@ -45,7 +45,7 @@ class Evaluate:
     """Regular expression whose group is the person, searched in each path below the root."""
     start: Annotated[SomeWeights, tyro.conf.arg(name="from")] = None
     """What every fold begins with: packaged weights (synthetic, wild), a folder made by `relgan pretrain` or
-    `train` on other people's faces, or scratch. Where not given: synthetic, and scratch for preset paper."""
+    `train` on other people's faces, or scratch. Where not given: wild, and scratch for preset paper."""
     workers: SomeCount = None
     """Processes that prepare faces; one a core where not given."""
     device: Device = "auto"
@@ -179,7 +179,7 @@ def demo(verb: Demo, command: str) -> None:
 def run_protocol(
     dataset: str,
     root: Path,
-    out: Folder,
+    out: Path,
     preset_name: str,
     command: str,
     seeds: list[int],
