@@ -38,7 +38,10 @@ def test_pretrained_weights_start_every_fold(
     assert "another run" in fails(capsys, *command[:-1], "3")
     out = tmp_path / "run"
     main(["evaluate", "ck48", str(root), "--out", str(out), "--folds", "0", "--from", str(weights)])
-    assert "began from" in " ".join(json.loads((out / "results.json").read_text())["notes"])
+    notes = " ".join(json.loads((out / "results.json").read_text())["notes"])
+    assert f"began from the weights {weights}, which learnt from ck48" in notes
+    assert "mean nothing" in notes  # they know the people who are tested
+    assert "mean nothing" in capsys.readouterr().err
     assert "relgan pretrain" in fails(
         capsys, "evaluate", "ck48", root, "--out", tmp_path / "other", "--from", tmp_path
     )

@@ -1,5 +1,6 @@
 """The verbs that train: evaluate, pretrain, train, demo. Nothing heavy is imported before one runs."""
 
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -205,7 +206,15 @@ def run_protocol(
     config = replace(tuned(weights.fitted(config)) if weights else config, start=start)
     study = study_of(dataset, root, out, subject_pattern, workers, command, align=config.align, device=device)
     if weights is not None:
-        study.notes.append(f"both methods began from the weights {start}")
+        learnt = weights.card.provenance.get("dataset") or "faces unknown"
+        study.notes.append(f"both methods began from the weights {start}, which learnt from {learnt}")
+        if study.data.people and dataset != "synthetic" and dataset in learnt.split(" + "):
+            warning = (
+                f"--from {start}: learnt from {dataset} too; where it knows the people who are tested here, "
+                "the figures mean nothing"
+            )
+            study.notes.append(warning)
+            print(f"relgan: warning: {warning}", file=sys.stderr)
     fabric = make_fabric(config.precision, device)
     results = run(
         study,
