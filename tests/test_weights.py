@@ -1,6 +1,7 @@
 """Weights: what is saved is what is loaded, and anything else is refused in one line."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,21 @@ def test_changed_weights_and_foreign_cards_are_refused(folder: Path) -> None:
         load_weights(folder)
     with pytest.raises(InputError, match="relgan pretrain"):
         load_weights(folder / "nowhere")
+
+
+def test_a_folder_named_like_packaged_weights_is_never_taken_for_them(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = packaged()[0]
+    here = tmp_path / "here"
+    (here / name).mkdir(parents=True)
+    monkeypatch.chdir(here)
+    assert len(load_weights(name).card.expressions) == 8  # an empty folder is no weights
+    shutil.copytree(folder, here / name, dirs_exist_ok=True, ignore=lambda *_: {"here"})
+    with pytest.raises(InputError, match=rf"write \./{name} for the folder"):
+        load_weights(name)
+    for place in (f"./{name}", Path(name)):
+        assert load_weights(place).card.expressions == ["anger", "fear"]
 
 
 @pytest.mark.parametrize("name", packaged())

@@ -84,7 +84,7 @@ class Recognizer(FaceFinder):
         Raises:
             InputError: there are no such weights, they are damaged, or an option cannot be.
         """
-        return cls(load_weights(os.fspath(weights)), device, views)
+        return cls(load_weights(weights), device, views)
 
     def __getstate__(self) -> dict[str, Any]:
         return {

@@ -55,7 +55,7 @@ class Reenactor(FaceFinder):
         Raises:
             InputError: there are no such weights, or they are damaged.
         """
-        return cls(load_weights(os.fspath(weights)), device)
+        return cls(load_weights(weights), device)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"weights": self.weights, "device": self.device}

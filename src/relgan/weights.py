@@ -171,16 +171,24 @@ def save_weights(
     return card
 
 
-def load_weights(place: str | Path) -> Weights:
+def load_weights(place: str | os.PathLike[str]) -> Weights:
     """The networks of a folder, or of packaged weights by their name, in evaluation mode.
 
+    Args:
+        place: a string may name packaged weights; a Path, or a string such as "./wild", is a folder.
+
     Raises:
-        InputError: there is no such folder or name, a file is missing or damaged, or card and weights do not
-        belong together.
+        InputError: there is no such folder or name, or there are both; a file is missing or damaged, or card
+        and weights do not belong together.
     """
     folder = Path(place)
-    if not folder.is_dir() and str(place) in packaged():
-        folder = PACKAGED / str(place)
+    if isinstance(place, str) and place in packaged():
+        if (folder / CARD).exists():
+            raise InputError(
+                f"{place}: names packaged weights and a folder of weights here; write ./{place} for the "
+                "folder, or rename it for the packaged ones"
+            )
+        folder = PACKAGED / place
     card = _read_card(folder)
     if GENERATOR not in card.sha256:
         raise InputError(f"{folder / CARD}: names no {GENERATOR}; copy the whole folder again")
