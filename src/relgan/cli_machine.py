@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from relgan.cli_words import File, Number, SomeWeights, WeightsName
+from relgan.cli_words import File, Number, SomeWeights, WeightsName, optional
 from relgan.errors import InputError
 
 
@@ -31,7 +31,7 @@ class Benchmark:
     what: Annotated[
         tuple[Literal["train", "predict", "prepare", "video", "start", "growth"], ...],
         tyro.conf.Positional,
-        tyro.conf.arg(help_behavior_hint=""),
+        optional(),
     ] = ()
     """What to measure; all but growth, which takes many minutes, where not given."""
     out: File = Path("benchmark.json")
@@ -42,7 +42,7 @@ class Benchmark:
     """Settings and sizes that are trained."""
     seconds: Number = 20.0
     """How long each side of a comparison runs."""
-    faces: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER|ZIP", help_behavior_hint="")] = None
+    faces: Annotated[Path | None, optional("FOLDER|ZIP")] = None
     """Folder or .zip of photographs of one face each to make scenes of; packaged faces where not given."""
 
 

@@ -18,6 +18,7 @@ from relgan.cli_words import (
     SomeFile,
     SomePattern,
     WeightsName,
+    optional,
 )
 from relgan.config import Device
 from relgan.errors import InputError
@@ -57,7 +58,7 @@ class Test:
     """Packaged weights (synthetic, wild) or a folder made by `relgan train`."""
     split: Annotated[
         Literal["train", "validation", "test"] | None,
-        tyro.conf.arg(metavar="{train,validation,test}", help_behavior_hint=""),
+        optional("{train,validation,test}"),
     ] = None
     """This part of the data set alone, such as test for FER2013's PrivateTest."""
     subject_pattern: SomePattern = None
@@ -74,9 +75,7 @@ class Test:
 class Compare:
     """Runs of `relgan evaluate` side by side: McNemar's test, and a bootstrap over people."""
 
-    runs: Annotated[
-        tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...", help_behavior_hint="")
-    ]
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, optional("RUN...")]
     """Folders of runs; of one run its two methods are compared."""
     out: SomeFile = None
     """JSON file for the findings."""

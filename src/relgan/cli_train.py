@@ -1,12 +1,12 @@
 """The verbs that train: evaluate, pretrain, train, demo. Nothing heavy is imported before one runs."""
 
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from relgan.cli_use import warn
 from relgan.cli_words import (
     Count,
     Dataset,
@@ -18,6 +18,7 @@ from relgan.cli_words import (
     SomePattern,
     SomeWeights,
     WeightsName,
+    optional,
 )
 from relgan.config import Device
 from relgan.errors import InputError
@@ -67,7 +68,7 @@ class Pretrain:
     """The data set's folder or .zip, or a folder made by `relgan prepare` or `relgan synthesize`."""
     out: Folder
     """Folder for generator.safetensors, card.json, the log and the sample grids."""
-    also: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=ROOT ...", help_behavior_hint="")] = ()
+    also: Annotated[tuple[str, ...], optional("NAME=ROOT ...")] = ()
     """More data sets to learn from, each as NAME=ROOT, such as fer2013=fer2013.zip."""
     start: Annotated[WeightsName, tyro.conf.arg(name="from")] = "scratch"
     """What to begin with: packaged weights (synthetic, wild), a folder of weights, or scratch."""
@@ -214,7 +215,7 @@ def run_protocol(
                 "the figures mean nothing"
             )
             study.notes.append(warning)
-            print(f"relgan: warning: {warning}", file=sys.stderr)
+            warn(f"relgan: warning: {warning}")
     fabric = make_fabric(config.precision, device)
     results = run(
         study,

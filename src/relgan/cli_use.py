@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from relgan.cli_words import Count, File, FileName, Number, SomeFileName, SomeFolder, SomeNumber, WeightsName
+from relgan.cli_words import (
+    Count,
+    File,
+    FileName,
+    Number,
+    SomeFileName,
+    SomeFolder,
+    SomeNumber,
+    WeightsName,
+    optional,
+)
 from relgan.config import Device
 from relgan.errors import InputError
 
@@ -21,9 +31,7 @@ if TYPE_CHECKING:
 class Faces:
     """What predict and embed share: where the faces come from and how they are found."""
 
-    paths: Annotated[
-        tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PATH...", help_behavior_hint="")
-    ]
+    paths: Annotated[tuple[str, ...], tyro.conf.Positional, optional("PATH...")]
     """Pictures, videos, folders, .zip archives, globs."""
     weights: WeightsName = "wild"
     """Packaged weights (wild, synthetic), or a folder made by `relgan train`."""
@@ -50,9 +58,7 @@ class Predict(Faces):
     standard output."""
     annotate: SomeFolder = None
     """Folder for copies with boxes and bars, and for each video a plot of probabilities over time."""
-    views: Annotated[
-        Literal[1, 2, 6, 10] | None, tyro.conf.arg(metavar="{1,2,6,10}", help_behavior_hint="")
-    ] = None
+    views: Annotated[Literal[1, 2, 6, 10] | None, optional("{1,2,6,10}")] = None
     """Views of a face that are averaged; 6 for pictures and 1 for videos where not given."""
 
 

@@ -108,13 +108,12 @@ def _comparison(pooled: pd.DataFrame, classes: list[str]) -> dict[str, Any]:
     McNemar's test takes every face for a trial of its own, so it must not meet a face once a seed:
     ``by_seed`` has a test for each seed, ``mcnemar`` that of the probabilities averaged over the seeds.
     """
-    keys = ["seed", "fold", "path"]
-    first, second, both = _right(pooled, keys)
+    first, second, both = _right(pooled, ["seed", "fold", "path"])
     difference = people_difference(first, second, people_of(both))
-    by_seed = [
-        {"seed": int(seed), **_tested(*_right(pooled[pooled.seed == seed], keys)[:2])}
-        for seed in sorted(pooled.seed.unique())
-    ]
+    by_seed = []
+    for seed in sorted(both.seed.unique()):
+        own = (both.seed == seed).to_numpy()
+        by_seed.append({"seed": int(seed), **_tested(first[own], second[own])})
     return {
         "mcnemar": _tested(*_right(averaged(pooled, classes), ["path"])[:2]),
         "by_seed": by_seed,
