@@ -113,7 +113,7 @@ def test_differences_from_the_paper_are_said_only_where_they_are() -> None:
 
 
 def test_the_summary_claims_no_more_than_the_interval_allows() -> None:
-    methods = {name: {"accuracy": 0.5} for name in ("relgan", "baseline")}
+    methods = {name: {"accuracy": 0.5, "person_normalised": None} for name in ("relgan", "baseline")}
     leak = dict.fromkeys(("identity_from_expression_code", "identity_from_baseline_features", "chance"))
 
     def verdict(interval: list[float] | None, people: int = 50) -> str:

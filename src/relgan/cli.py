@@ -9,7 +9,7 @@ import tyro
 import relgan
 from relgan.cli_data import Check, Prepare, Synthesize, check, prepare, synthesize
 from relgan.cli_machine import Benchmark, Export, benchmark, export
-from relgan.cli_measure import Compare, Probe, Test, compare, probe, test
+from relgan.cli_measure import Compare, Normalise, Probe, Test, compare, normalise, probe, test
 from relgan.cli_train import Demo, Evaluate, Pretrain, Train, demo, evaluate, train
 from relgan.cli_use import Embed, Predict, Reenact, embed, predict, reenact
 from relgan.errors import InputError
@@ -26,6 +26,7 @@ Verb = (
     | Annotated[Test, tyro.conf.subcommand("test")]
     | Annotated[Probe, tyro.conf.subcommand("probe")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
+    | Annotated[Normalise, tyro.conf.subcommand("normalise")]
     | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Benchmark, tyro.conf.subcommand("benchmark")]
     | Annotated[Demo, tyro.conf.subcommand("demo")]
@@ -67,6 +68,8 @@ def main(arguments: list[str] | None = None) -> None:
             probe(verb)
         elif isinstance(verb, Compare):
             compare(verb)
+        elif isinstance(verb, Normalise):
+            normalise(verb)
         elif isinstance(verb, Export):
             export(verb)
         elif isinstance(verb, Benchmark):

@@ -1,4 +1,4 @@
-"""The verbs that measure: probe and compare. Nothing heavy is imported before one runs."""
+"""The verbs that measure: test, probe, compare and normalise. Nothing heavy is imported before one runs."""
 
 import json
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from relgan.cli_words import (
     Column,
     Count,
     Dataset,
+    FileName,
     Folder,
     Root,
     SomeColumn,
@@ -81,6 +82,20 @@ class Compare:
     """JSON file for the findings."""
 
 
+@dataclass(frozen=True)
+class Normalise:
+    """Take each person's own offset out of predictions or codes; needs several pictures of everyone."""
+
+    table: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="TABLE")]
+    """.csv or .parquet of `relgan predict` or `relgan embed`, or a predictions.csv."""
+    out: FileName
+    """.csv or .parquet file; "-" is standard output."""
+    subject: SomeColumn = None
+    """Column that names the person; subject where not given."""
+    subject_pattern: SomePattern = None
+    """Regular expression whose group is the person, searched in each picture's name instead."""
+
+
 def test(verb: Test, command: str) -> None:
     from relgan.data.tensors import FaceTensors
     from relgan.study import align_dataset
@@ -132,6 +147,18 @@ def compare(verb: Compare) -> None:
     if verb.out:
         _write(found, verb.out)
     print_comparison(found)
+
+
+def normalise(verb: Normalise) -> None:
+    from relgan.normalise import normalised, numbers_in, people_in
+    from relgan.probe_file import read_table
+    from relgan.tables import table_writer
+
+    table = numbers_in(read_table(verb.table), verb.table)
+    result = normalised(table, people_in(table, verb.subject_pattern, verb.subject))
+    writer = table_writer(verb.out, [str(name) for name in result])
+    writer.write(result)
+    writer.close()
 
 
 def _write(found: dict[str, Any], path: Path) -> None:

@@ -54,7 +54,7 @@ def read_embedding(
     Raises:
         InputError: no such file, it cannot be read, a column is missing, or no row is left.
     """
-    table = _read(path)
+    table = read_table(path)
     labels = [name for name in (subject, expression, take) if name is not None]
     for option, name in (("--subject", subject), ("--expression", expression), ("--take", take)):
         if name is not None and name not in table:
@@ -73,7 +73,12 @@ def read_embedding(
     return Embedding(numbers[complete], named.rows(complete), columns, int((~complete).sum()))
 
 
-def _read(path: Path) -> pd.DataFrame:
+def read_table(path: Path) -> pd.DataFrame:
+    """A table with a row per face; the cells of a CSV file stay text.
+
+    Raises:
+        InputError: no such file, or it cannot be read.
+    """
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a .csv or .parquet file with a row per face")
     try:

@@ -103,6 +103,13 @@ def in_short(results: Mapping[str, Any]) -> list[str]:
             f"Over {drawn} the difference lies between {100 * low:+.1f} and {100 * high:+.1f} points (95 %): "
             f"{verdict}{few}."
         )
+    normalised = [methods[name]["person_normalised"] for name in ("relgan", "baseline")]
+    if None not in normalised:
+        without = [percent(scores["accuracy"]) for scores in normalised]
+        said.append(
+            "Once each person's own offset is taken out of the answers, for which all pictures of a person "
+            f"are looked at together, REL-GAN is right about {without[0]}, the baseline about {without[1]}."
+        )
     values = [
         d[key] for key in ("identity_from_expression_code", "identity_from_baseline_features", "chance")
     ]

@@ -13,6 +13,7 @@ import pandas as pd
 from relgan.config import Config
 from relgan.measures import pool_disentanglement, pool_reenactment
 from relgan.metrics import as_list, calibration, per_expression, recognition
+from relgan.normalise import normalised_scores
 from relgan.predictions import METHODS, averaged, people_of, read_predictions
 from relgan.report import write_report
 from relgan.significance import Flags, accuracy_interval, mcnemar, people_difference
@@ -98,6 +99,7 @@ def _method(table: pd.DataFrame, classes: list[str]) -> dict[str, Any]:
         "per_expression": [asdict(row) for row in per_expression(truth, predicted, classes)],
         "calibration": asdict(calibration(table[classes].to_numpy().max(1), right.to_numpy())),
         "by_seed": by_seed.tolist(),
+        "person_normalised": normalised_scores(table, classes),
     }
 
 

@@ -123,10 +123,12 @@ class ParquetWriter:
 
     def write(self, table: "pd.DataFrame") -> None:
         # Names of files that are not UTF-8 cannot be stored as they are.
-        names = [
-            name.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for name in table["input"]
-        ]
-        self._waiting.append(table.assign(input=names))
+        names = {
+            name: [text.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for text in table[name]]
+            for name in ("input", "path")
+            if name in table
+        }
+        self._waiting.append(table.assign(**names))
         if sum(map(len, self._waiting)) >= ROW_GROUP:
             self._flush()
 

@@ -16,6 +16,7 @@ from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
 from relgan.measures import codes_of
 from relgan.metrics import Floats, as_list, calibration, interval_text, per_expression, percent, recognition
+from relgan.normalise import normalised_scores
 from relgan.predictions import METHOD_NAMES, people_of, prediction_table
 from relgan.probes import Labels, identity_probe, verification_error
 from relgan.recognition import predict_baseline, predict_codes
@@ -30,9 +31,10 @@ class Transfer:
     """What ``relgan test`` found.
 
     Attributes:
-        findings: per method accuracy with its interval, macro F1, confusion, calibration and scores per
-            expression; McNemar's test and the difference with its interval; identity probes where people are
-            known; reenactment. Intervals are bootstraps over people, over faces where people are unknown.
+        findings: per method accuracy with its interval, macro F1, confusion, calibration, scores per
+            expression, and scores with each person normalised where people are known; McNemar's test and the
+            difference with its interval; identity probes where people are known; reenactment. Intervals are
+            bootstraps over people, over faces where people are unknown.
         predictions: a row per face and method, as in ``predictions.csv`` of ``relgan evaluate``.
     """
 
@@ -83,6 +85,7 @@ def measure_transfer(weights: Weights, data: FaceTensors, fabric: Fabric, seed: 
             "interval": as_list(accuracy_interval(right[name], people)),
             "calibration": asdict(calibration(table.max(1), right[name])),
             "per_expression": [asdict(row) for row in per_expression(truth, said, shared)],
+            "person_normalised": normalised_scores(predictions[predictions.method == name], shared),
         }
     difference = people_difference(right["relgan"], right["baseline"], people)
     findings = {
@@ -148,6 +151,9 @@ def print_transfer(found: dict[str, Any], console: Console | None = None) -> Non
     table.add_row(f"95 % over {over}", *(interval_text(scores["interval"]) for scores in methods))
     table.add_row("macro F1", *(percent(scores["macro_f1"]) for scores in methods))
     table.add_row("calibration error", *(percent(scores["calibration"]["error"]) for scores in methods))
+    if methods[0]["person_normalised"]:
+        normalised = [percent(scores["person_normalised"]["accuracy"]) for scores in methods]
+        table.add_row("accuracy, each person normalised", *normalised)
     for place, expression in enumerate(found["expressions"]):
         recalls = [percent(scores["per_expression"][place]["recall"]) for scores in methods]
         table.add_row(f"recall, {expression}", *recalls)

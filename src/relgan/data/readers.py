@@ -104,6 +104,27 @@ def read_faces(name: str, root: Path | str, subject_pattern: str | None = None) 
     return read(name, root, subject_pattern).faces
 
 
+def subject_expression(pattern: str) -> re.Pattern[str]:
+    """``--subject-pattern`` as a regular expression whose group "subject", or else the first, is the person.
+
+    Raises:
+        InputError: it is no regular expression or has no group.
+    """
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise InputError(f"--subject-pattern {pattern}: not a regular expression ({error})") from error
+    if not expression.groups:
+        raise InputError(f"--subject-pattern {pattern}: put the person's part in brackets, like ([A-Z]+)_")
+    return expression
+
+
+def subject_in(path: str, expression: re.Pattern[str]) -> str | None:
+    """The person in a path, None or empty where the expression finds none."""
+    match = expression.search(path)
+    return match["subject" if "subject" in expression.groupindex else 1] if match else None
+
+
 def with_subjects(faces: Sequence[Face], root: Path, pattern: str) -> list[Face]:
     """The faces with their people taken from their paths.
 
@@ -113,21 +134,15 @@ def with_subjects(faces: Sequence[Face], root: Path, pattern: str) -> list[Face]
     """
     if any(face.subject is not None for face in faces):
         raise InputError(f"--subject-pattern {pattern}: {root} names its people itself; leave the option out")
-    try:
-        expression = re.compile(pattern)
-    except re.error as error:
-        raise InputError(f"--subject-pattern {pattern}: not a regular expression ({error})") from error
-    if not expression.groups:
-        raise InputError(f"--subject-pattern {pattern}: put the person's part in brackets, like ([A-Z]+)_")
-    group: str | int = "subject" if "subject" in expression.groupindex else 1
+    expression = subject_expression(pattern)
     base = root.parent if root.suffix.lower() == ".csv" else root
     named: list[Face] = []
     wrong: list[str] = []
     for face in faces:
         path = relative(face.path, base) if face.path.startswith(f"{base}/") else face.path
-        match = expression.search(path)
-        if match and match[group]:
-            named.append(replace(face, subject=match[group]))
+        subject = subject_in(path, expression)
+        if subject:
+            named.append(replace(face, subject=subject))
         else:
             wrong.append(path)
     if wrong:

@@ -1,0 +1,96 @@
+"""When person-specific normalisation pays: ``python -m relgan.benchmark.personal PREDICTIONS.csv``.
+
+From the predictions of `relgan test` or `relgan evaluate` some pictures of every person are drawn again and
+again, and read as they are and with the person's own offset taken out. One table varies how many pictures of
+a person there are, the other how evenly they show the expressions: shares of a Dirichlet distribution, of
+which 100 is even and 0.3 leaves most people two expressions.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from relgan.errors import InputError
+from relgan.normalise import columns_of, person_normalised
+from relgan.predictions import METHODS, read_predictions
+
+COUNTS = (2, 3, 5, 7, 10, 15)
+EVENNESS = (100.0, 3.0, 1.0, 0.3)
+DRAWS = 100
+
+Floats = NDArray[np.floating]
+
+
+def accuracies(
+    rows: pd.DataFrame, classes: list[str], count: int, evenness: float | None, seed: int = 0
+) -> tuple[float, float]:
+    """Accuracy of predictions as they are and normalised, on average over drawings of pictures.
+
+    Args:
+        rows: of one method and seed.
+        classes: the columns of probabilities.
+        count: pictures drawn of every person, with replacement only where expressions are drawn first.
+        evenness: of the expressions of each person, which are drawn anew each time; None draws pictures
+            whatever they show.
+        seed: of the drawings.
+    """
+    generator = np.random.default_rng(seed)
+    probabilities, shown = rows[classes].to_numpy(dtype=float), rows.expression.to_numpy(dtype=str)
+    own = [np.flatnonzero(rows.subject == person) for person in sorted(set(rows.subject))]
+    own = [places for places in own if len(places) >= count]
+    if not own:
+        raise InputError(f"nobody has {count} pictures")
+    plain: list[float] = []
+    without: list[float] = []
+    for _ in range(DRAWS):
+        drawn = [_draw(places, shown, count, evenness, generator) for places in own]
+        chosen, people = np.concatenate(drawn), np.repeat(np.arange(len(own)), count)
+        for right, table in (
+            (plain, probabilities[chosen]),
+            (without, person_normalised(probabilities[chosen], people)),
+        ):
+            right.append(float((np.array(classes)[table.argmax(1)] == shown[chosen]).mean()))
+    return float(np.mean(plain)), float(np.mean(without))
+
+
+def _draw(
+    places: NDArray[np.intp],
+    shown: NDArray[np.str_],
+    count: int,
+    evenness: float | None,
+    generator: np.random.Generator,
+) -> NDArray[np.intp]:
+    """``count`` of a person's pictures."""
+    if evenness is None:
+        return generator.permutation(places)[:count]
+    names, place, frequency = np.unique(shown[places], return_inverse=True, return_counts=True)
+    share = generator.dirichlet(np.full(len(names), evenness))[place] / frequency[place]
+    return generator.choice(places, count, p=share / share.sum())
+
+
+def main(path: str) -> None:
+    table = read_predictions(Path(path))
+    classes, _ = columns_of(table.drop(columns="expression"))
+    for method in METHODS:
+        rows = table[table.method == method]
+        for heading, ways in (
+            ("pictures of a person", [(count, None) for count in COUNTS]),
+            ("evenness, 12 pictures of a person", [(12, evenness) for evenness in EVENNESS]),
+        ):
+            print(f"{method}, {heading}: as they are, normalised")
+            for count, evenness in ways:
+                plain, without = accuracies(rows, classes, count, evenness)
+                name = count if evenness is None else evenness
+                print(f"  {name:5g}: {100 * plain:.1f} %, {100 * without:.1f} %", flush=True)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m relgan.benchmark.personal PREDICTIONS.csv")
+    try:
+        main(sys.argv[1])
+    except InputError as error:
+        sys.exit(str(error))

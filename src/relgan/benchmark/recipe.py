@@ -1,0 +1,377 @@
+"""What each part of the recipe is worth, on the folds of a data set:
+``python -m relgan.benchmark.recipe DATASET ROOT --out DIR [--rows no-ema,no-d] [--seeds 0,1,2]``.
+
+A row changes one thing in the settings of `relgan evaluate`. Rows that share stage 1 share its training, and
+finished folds are not run again, so several processes may each take rows or seeds of one ``--out``. Whatever
+has to be chosen within a row is chosen on the validation fold; rows are not for choosing settings by their
+test folds.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from lightning.fabric import Fabric
+
+from relgan.cli_train import numbers, weights_named
+from relgan.config import Config, RecognitionConfig, preset, tuned
+from relgan.data.augment import CENTRE, SOME_VIEWS
+from relgan.data.folds import Fold
+from relgan.data.pairs import NO_TRUTH
+from relgan.data.tensors import FaceTensors
+from relgan.errors import InputError
+from relgan.measures import together
+from relgan.models import Baseline, Generator
+from relgan.predictions import averaged, people_of, prediction_table, read_predictions
+from relgan.probes import Labels, identity_probe
+from relgan.quality import closeness
+from relgan.recognition import (
+    Floats,
+    classify,
+    encode,
+    quick_score,
+    train_baseline,
+    train_classifier,
+    views_for,
+)
+from relgan.reenacted import reenact, unseen_pairs
+from relgan.reenactment import CHECKPOINT, train_reenactment
+from relgan.significance import mcnemar, people_difference
+from relgan.study import Study, fingerprint, study_of
+from relgan.training import make_fabric, write_text
+from relgan.weights import Weights
+
+Change = Callable[[Config], Config]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One departure from the recipe.
+
+    Attributes:
+        name: its name in the table.
+        change: from the settings of the recipe to those of the row.
+        scratch: whether the fold begins with random weights, and with as many steps as that takes.
+        views: how many test-time views the probabilities are the mean of.
+        frozen: whether stage 2 leaves the encoder as it is.
+    """
+
+    name: str
+    change: Change = lambda config: config
+    scratch: bool = False
+    views: int = 10
+    frozen: bool = True
+
+
+def stage1(**values: Any) -> Change:
+    return lambda config: replace(config, reenactment=replace(config.reenactment, **values))
+
+
+def stage2(**values: Any) -> Change:
+    return lambda config: replace(config, recognition=replace(config.recognition, **values))
+
+
+def baseline(**values: Any) -> Change:
+    return lambda config: replace(config, baseline=replace(config.baseline, **values))
+
+
+def _twice(config: Config) -> Config:
+    steps = config.reenactment.max_steps, config.baseline.max_steps
+    doubled = [None if count is None else 2 * count for count in steps]
+    return stage1(max_steps=doubled[0])(baseline(max_steps=doubled[1])(config))
+
+
+NO_D = {"lambda_adversarial": 0.0, "lambda_expression": 0.0, "lambda_identity": 0.0}
+NO_PICTURES = NO_D | {"lambda_pixel": 0.0, "lambda_features": 0.0, "lambda_edges": 0.0}
+NO_ADDITIONS = dict.fromkeys(
+    ("lambda_code", "lambda_guide", "pixel_focus", "lambda_features", "lambda_edges"), 0.0
+)
+PAPER_LAMBDAS = {"lambda_adversarial": 0.7, "lambda_expression": 50.0, "lambda_identity": 30.0}
+
+RELGAN = (
+    Row("relgan"),
+    Row("no-stage-1", stage1(max_steps=0, least_epochs=0)),
+    Row("scratch", scratch=True),
+    Row("paper-losses", stage1(**NO_ADDITIONS)),
+    Row("paper-losses-and-lambdas", stage1(**NO_ADDITIONS | PAPER_LAMBDAS)),
+    Row("paper-lambdas", stage1(**PAPER_LAMBDAS)),
+    Row("no-d", stage1(**NO_D)),
+    Row("no-pictures", stage1(**NO_PICTURES)),
+    Row("no-code", stage1(lambda_code=0.0)),
+    Row("no-guide", stage1(lambda_guide=0.0)),
+    Row("no-ema", stage1(ema_decay=0.0)),
+    Row("d-always", stage1(discriminator_threshold=0.0)),
+    Row("d-faster", stage1(discriminator_learning_rate=4e-4)),
+    Row("no-jitter", stage1(jitter=0.0)),
+    Row("twice-the-steps", _twice),
+    Row("hidden-16", stage2(hidden=16)),
+    Row("hidden-256", stage2(hidden=256)),
+    Row("codes-of-1-view", stage2(variants=1)),
+    Row("codes-of-40-views", stage2(variants=40)),
+    Row("encoder-tuned", frozen=False),
+    Row("test-1-view", views=1),
+    Row("test-2-views", views=2),
+    Row("test-6-views", views=6),
+)
+BASELINE = (
+    Row("baseline"),
+    Row("baseline-scratch", scratch=True),
+    Row("baseline-7-features", baseline(features=7)),
+    Row("baseline-no-jitter", baseline(jitter=0.0)),
+    Row("baseline-twice-the-steps", _twice),
+    Row("baseline-test-1-view", views=1),
+)
+ROWS = {row.name: row for row in (*RELGAN, *BASELINE)}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What all rows depart from: faces and folds, settings, and the weights that folds begin with."""
+
+    study: Study
+    config: Config
+    start: Weights | None
+    fabric: Fabric
+
+    def of(self, row: Row) -> tuple[Config, Weights | None]:
+        """A row's settings and the weights its folds begin with."""
+        start = None if row.scratch else self.start
+        return row.change(tuned(self.config) if start else self.config), start
+
+    def mark(self, row: Row) -> str:
+        """Changes with whatever the row's outcome depends on."""
+        config, start = self.of(row)
+        return f"{fingerprint(self.study, config, start)} {row.views} {row.frozen}"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The people of a fold."""
+
+    train: FaceTensors
+    validation: FaceTensors
+    test: FaceTensors
+
+
+def run_rows(recipe: Recipe, rows: Iterable[Row], fold: Fold, seed: int, out: Path) -> None:
+    """One fold of some rows; each leaves ``ROW/seed_S/fold_K/row.json`` and ``predictions.csv``.
+
+    Rows whose stage 1 (or whose baseline) is the same are trained together.
+    """
+    together_: dict[str, list[Row]] = {}
+    for row in rows:
+        if not _finished(_folder(out, row, seed, fold.index), recipe.mark(row)):
+            together_.setdefault(_training(recipe, row), []).append(row)
+    if not together_:
+        return
+    data, device = recipe.study.data, recipe.fabric.device
+    parts = Parts(*(data.subset(at).to(device) for at in (fold.train, fold.validation, fold.test)))
+    for group in together_.values():
+        run = _run_baselines if group[0] in BASELINE else _run_relgans
+        run(recipe, group, parts, seed, fold.index, out)
+
+
+def _training(recipe: Recipe, row: Row) -> str:
+    """Equal for rows that can share a training."""
+    config, start = recipe.of(row)
+    shared = config.baseline if row in BASELINE else replace(config, recognition=RecognitionConfig())
+    return json.dumps([row in BASELINE, asdict(shared), start is None])
+
+
+def _run_relgans(recipe: Recipe, rows: list[Row], parts: Parts, seed: int, index: int, out: Path) -> None:
+    config, start = recipe.of(rows[0])
+    train, size, fabric = parts.train, config.size, recipe.fabric
+    work = _folder(out, rows[0], seed, index)
+    trained = train_reenactment(
+        train,
+        config,
+        seed=seed,
+        out=work / "relgan",
+        fabric=fabric,
+        validate=lambda made: quick_score(made.expression_encoder, train, parts.validation, size, fabric),
+        start=start,
+    )
+    generator, encoder = trained.generator, trained.generator.expression_encoder
+    measured = _measure(generator, parts, size, seed, fabric) | {"step": trained.step}
+    for row in rows:
+        settings = recipe.of(row)[0].recognition
+        folder = _folder(out, row, seed, index)
+        if row.frozen:
+            codes = encode(encoder, train, views_for(len(train), settings), size, fabric)
+            classifier = train_classifier(codes, train.expression.cpu(), len(train.classes), settings, seed)
+            answers = classify(classifier, encode(encoder, parts.test, SOME_VIEWS[row.views], size, fabric))
+        else:
+            tuned_ = Baseline(len(train.classes), size, config.expression_dim, config.width)
+            tuned_.encoder.load_state_dict(encoder.state_dict())
+            network = baseline(features=config.expression_dim)(config)
+            answers = _baseline_answers(recipe, row, network, tuned_, parts, seed, folder)
+        _write(folder, recipe.mark(row), parts.test, answers, measured if row.frozen else {})
+    (work / "relgan" / CHECKPOINT).unlink(missing_ok=True)
+
+
+def _run_baselines(recipe: Recipe, rows: list[Row], parts: Parts, seed: int, index: int, out: Path) -> None:
+    for row in rows:
+        config, start = recipe.of(row)
+        begin = start.baseline if start else None
+        if begin is not None and begin.encoder.code_dim != config.baseline.features:
+            shorter = Baseline(len(parts.train.classes), config.size, config.baseline.features, config.width)
+            shorter.encoder.blocks.load_state_dict(begin.encoder.blocks.state_dict())
+            begin = shorter
+        folder = _folder(out, row, seed, index)
+        answers = _baseline_answers(recipe, row, config, begin, parts, seed, folder)
+        _write(folder, recipe.mark(row), parts.test, answers, {})
+
+
+def _baseline_answers(
+    recipe: Recipe, row: Row, config: Config, begin: Baseline | None, parts: Parts, seed: int, folder: Path
+) -> Floats:
+    model = train_baseline(
+        parts.train,
+        config,
+        seed=seed,
+        out=folder / "baseline",
+        fabric=recipe.fabric,
+        held_out=parts.validation,
+        start=begin,
+    ).model
+    views = SOME_VIEWS[row.views]
+    read = encode(
+        lambda shown: model.eval()(shown).softmax(-1), parts.test, views, config.size, recipe.fabric
+    )
+    mean: Floats = read.mean(1).numpy()
+    return mean
+
+
+def _measure(generator: Generator, parts: Parts, size: int, seed: int, fabric: Fabric) -> dict[str, Any]:
+    """The person in f(e) of unseen people, and the pictures' SSIM with their truths beside the targets'."""
+    few = len(parts.test.people) < 2 and bool(parts.validation.people)
+    unseen = together(parts.test, parts.validation)
+    asked = unseen if few else parts.test
+    codes = encode(generator.expression_encoder, asked, CENTRE, size, fabric)[:, 0].numpy()
+    found: dict[str, Any] = {"person": asdict(identity_probe(codes, Labels.of(asked.faces), seed=seed))}
+    pairs = unseen_pairs(unseen.faces, len(parts.test), seed)
+    if pairs is not None and (pairs.truth != NO_TRUTH).any():
+        made = reenact(generator, unseen, pairs, size)
+        some = torch.as_tensor(made.has_truth)
+        found["pairs"] = int(some.sum())
+        found["ssim"] = closeness(made.picture[some], made.truth[some]).ssim
+        found["ssim_of_target"] = closeness(made.target[some], made.truth[some]).ssim
+    return found
+
+
+def _folder(out: Path, row: Row, seed: int, index: int) -> Path:
+    return out / row.name / f"seed_{seed}" / f"fold_{index}"
+
+
+def _finished(folder: Path, mark: str) -> bool:
+    path = folder / "row.json"
+    return path.exists() and json.loads(path.read_text(encoding="utf-8"))["mark"] == mark
+
+
+def _write(folder: Path, mark: str, test: FaceTensors, answers: Floats, measured: dict[str, Any]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    table = prediction_table(test.faces, test.classes, {"row": answers})
+    table.to_csv(folder / "predictions.csv", index=False, float_format="%.6g")
+    write_text(json.dumps({"mark": mark, **measured}, indent=1) + "\n", folder / "row.json")
+
+
+def summary(recipe: Recipe, rows: Sequence[Row], out: Path) -> list[dict[str, Any]]:
+    """What the finished folds of each row add up to; each is compared with the first of its method on the
+    faces and seeds that both have, probabilities averaged over the seeds."""
+    classes, lines = recipe.study.data.classes, []
+    firsts: dict[bool, pd.DataFrame] = {}
+    for row in rows:
+        folders = sorted(out.glob(f"{row.name}/seed_*/fold_*"))
+        folders = [folder for folder in folders if _finished(folder, recipe.mark(row))]
+        if not folders:
+            continue
+        tables = [
+            read_predictions(folder / "predictions.csv").assign(seed=int(folder.parent.name[5:]))
+            for folder in folders
+        ]
+        records = [json.loads((folder / "row.json").read_text(encoding="utf-8")) for folder in folders]
+        table = pd.concat(tables, ignore_index=True)
+        right = table.predicted == table.expression
+        line: dict[str, Any] = {
+            "row": row.name,
+            "folds": len(folders),
+            "accuracy": float(right.mean()),
+            "by_seed": {int(seed): float(part.mean()) for seed, part in right.groupby(table.seed)},
+        }
+        first = firsts.setdefault(row in BASELINE, table)
+        if first is not table:
+            line |= _against(table, first, classes)
+        for key, weight in (("person", "faces"), ("chance", "faces")):
+            known = [r["person"] for r in records if r.get("person", {}).get("accuracy") is not None]
+            if known:
+                name = "accuracy" if key == "person" else "chance"
+                line[key] = float(np.average([p[name] for p in known], weights=[p[weight] for p in known]))
+        for key in ("ssim", "ssim_of_target"):
+            known = [r for r in records if key in r]
+            if known:
+                line[key] = float(np.average([r[key] for r in known], weights=[r["pairs"] for r in known]))
+        lines.append(line)
+    return lines
+
+
+def _against(table: pd.DataFrame, first: pd.DataFrame, classes: list[str]) -> dict[str, Any]:
+    keys = ["seed", "path"]
+    shared = table[keys].merge(first[keys], on=keys)
+    if shared.empty:
+        return {}
+    ours, theirs = (averaged(part.merge(shared, on=keys), classes) for part in (table, first))
+    both = ours.merge(theirs, on="path", suffixes=("", "_first"), validate="one_to_one")
+    mine = (both.predicted == both.expression).to_numpy(dtype=bool)
+    others = (both.predicted_first == both.expression).to_numpy(dtype=bool)
+    test, gain = mcnemar(mine, others), people_difference(mine, others, people_of(both))
+    return {
+        "difference": gain.accuracy,
+        "interval": None if gain.interval is None else [gain.interval.low, gain.interval.high],
+        "alone_right": [test.first_only, test.second_only],
+        "p": test.p,
+    }
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m relgan.benchmark.recipe", description=__doc__)
+    parser.add_argument("dataset")
+    parser.add_argument("root", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--rows", default=",".join(ROWS), help="names with commas between; all if left out")
+    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--folds")
+    parser.add_argument("--from", dest="start", help="weights that folds begin with")
+    asked = parser.parse_args(arguments)
+    strange = [name for name in asked.rows.split(",") if name not in ROWS]
+    if strange:
+        raise InputError(f"--rows {strange[0]}: unknown; there are {', '.join(ROWS)}")
+    rows = [ROWS[name] for name in asked.rows.split(",")]
+    config = preset("fast")
+    start = weights_named(asked.start or config.start)
+    if start is None:
+        raise InputError("--from scratch: rows depart from folds that begin with weights; name some")
+    config = start.fitted(replace(config, start=asked.start or config.start))
+    study = study_of(asked.dataset, asked.root, asked.out, align=config.align)
+    recipe = Recipe(study, config, start, make_fabric(config.precision))
+    folds = {fold.index: fold for fold in study.folds}
+    chosen = folds if asked.folds is None else numbers(asked.folds, "--folds")
+    for seed in numbers(asked.seeds, "--seeds"):
+        for index in chosen:
+            run_rows(recipe, rows, folds[index], seed, asked.out)
+            print(f"seed {seed} fold {index}", file=sys.stderr, flush=True)
+    for line in summary(recipe, list(ROWS.values()), asked.out):
+        print(json.dumps(line))
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except InputError as error:
+        sys.exit(str(error))

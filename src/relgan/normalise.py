@@ -1,0 +1,178 @@
+"""Person-specific normalisation: what all pictures of a person have in common is taken out of the answers.
+
+A face at rest is not the same for all: brows that lie low are anger to a network in every picture of a
+person. Where several pictures of everyone are at hand, that offset can be seen and taken away (Baltrusaitis,
+Mahmoud and Robinson 2015, for action units).
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from relgan.data.readers import subject_expression, subject_in
+from relgan.errors import InputError
+from relgan.expressions import CANONICAL
+from relgan.metrics import as_list, recognition
+from relgan.significance import accuracy_interval
+
+FLOOR = 1e-6
+"""Probabilities below what a table shows count as this."""
+CODE = re.compile(r"code_\d+")
+SAID = ("expression", "predicted")
+"""Columns that name the likeliest expression, in tables of `relgan predict` and in predictions.csv."""
+
+Floats = NDArray[np.floating]
+
+
+def person_normalised(probabilities: Floats, people: Sequence[object] | NDArray[np.generic]) -> Floats:
+    """Probabilities without what they have in common over the pictures of a person.
+
+    The person's mean log-probabilities are subtracted, as if everyone showed every expression equally often.
+    A person with a single picture has nothing to compare it with and stays as they are.
+
+    Args:
+        probabilities: (N, C); rows sum to 1.
+        people: (N,) whose face each row is.
+
+    Returns:
+        (N, C); rows sum to 1.
+    """
+    logs = np.log(np.maximum(probabilities, FLOOR))
+    _, person = np.unique(np.asarray(people).astype(str), return_inverse=True)
+    logs = np.where((np.bincount(person) > 1)[person][:, None], logs - _means(logs, person), logs)
+    raised = np.exp(logs - logs.max(axis=1, keepdims=True))
+    result: Floats = raised / raised.sum(axis=1, keepdims=True)
+    return result
+
+
+def person_centred(codes: Floats, people: Sequence[object] | NDArray[np.generic]) -> Floats:
+    """Codes (N, D) less the mean of their person's, plus the mean of all; single pictures become that mean,
+    for of them nothing but the person is known."""
+    _, person = np.unique(np.asarray(people).astype(str), return_inverse=True)
+    result: Floats = codes - _means(codes, person) + codes.mean(axis=0)
+    return result
+
+
+def _means(values: Floats, person: NDArray[np.intp]) -> Floats:
+    """(N, C): for each row the mean over the rows of the same person."""
+    sums = np.zeros((person.max(initial=-1) + 1, values.shape[1]))
+    np.add.at(sums, person, values)
+    means: Floats = (sums / np.bincount(person)[:, None])[person]
+    return means
+
+
+def normalised_scores(rows: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any] | None:
+    """Accuracy, its interval over people, and macro F1 of predictions after :func:`person_normalised`.
+
+    Args:
+        rows: of ``predictions.csv``, of one method; with a column ``seed`` each seed is normalised by itself.
+        classes: the columns of probabilities.
+
+    Returns:
+        None where the people are unknown or have one picture each.
+    """
+    who = rows.subject.astype(str)
+    if "seed" in rows:
+        who = rows.seed.astype(str) + "/" + who
+    if rows.subject.isna().any() or not who.duplicated().any():
+        return None
+    names = list(classes)
+    probabilities = person_normalised(rows[names].to_numpy(dtype=float), who.to_numpy())
+    said = np.array(names)[probabilities.argmax(axis=1)]
+    right = said == rows.expression.to_numpy(dtype=str)
+    return {
+        "accuracy": float(right.mean()),
+        "interval": as_list(accuracy_interval(right, rows.subject.to_numpy(dtype=str))),
+        "macro_f1": recognition(rows.expression.tolist(), said.tolist(), names).macro_f1,
+    }
+
+
+def columns_of(table: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """The columns of probabilities, called by expressions, and those of codes."""
+    names = [str(name) for name in table]
+    return [name for name in names if name in CANONICAL], [name for name in names if CODE.fullmatch(name)]
+
+
+def numbers_in(table: pd.DataFrame, place: Path) -> pd.DataFrame:
+    """A table as read from a file, with numbers in its columns of probabilities and codes.
+
+    Raises:
+        InputError: there are no such columns, or something else stands in them.
+    """
+    columns = [name for part in columns_of(table) for name in part]
+    if not columns:
+        raise InputError(
+            f"{place}: no columns called by expressions or code_00, code_01, ...; give a table of relgan "
+            "predict or embed"
+        )
+    numbers = table[columns].apply(pd.to_numeric, errors="coerce")
+    gaps = numbers.isna().any(axis=1).to_numpy()
+    if gaps.any():
+        raise InputError(
+            f"{place}: row {gaps.argmax() + 1} has no number in a column of {', '.join(columns)}"
+        )
+    return table.assign(**numbers)
+
+
+def normalised(table: pd.DataFrame, people: Sequence[object]) -> pd.DataFrame:
+    """A table of `relgan predict`, `relgan embed` or predictions.csv with each person's own offset taken out.
+
+    Probabilities are changed as in :func:`person_normalised` and the likeliest expression is named anew,
+    codes as in :func:`person_centred`. Rows of different methods are kept apart.
+
+    Args:
+        table: a row per face, with columns called by expressions or ``code_00``, ``code_01``, ...
+        people: (N,) whose face each row is.
+    """
+    expressions, codes = columns_of(table)
+    who = pd.Series(list(people), table.index).astype(str)
+    if "method" in table:
+        who = table.method.astype(str) + "/" + who
+    result = table.copy()
+    if codes:
+        result[codes] = person_centred(table[codes].to_numpy(dtype=float), who.to_numpy())
+    if expressions:
+        values = person_normalised(table[expressions].to_numpy(dtype=float), who.to_numpy())
+        result[expressions] = values
+        said = next((name for name in reversed(SAID) if name in table), None)
+        if said is not None:
+            result[said] = np.array(expressions, dtype=object)[values.argmax(axis=1)]
+    return result
+
+
+def people_in(table: pd.DataFrame, pattern: str | None = None, column: str | None = None) -> list[str]:
+    """Whose face each row of a table is.
+
+    Args:
+        table: a row per face.
+        pattern: ``--subject-pattern``, searched in the picture's name (column ``input``, or ``path`` in
+            predictions.csv).
+        column: the column that names the person; ``subject`` where neither is given.
+
+    Raises:
+        InputError: there is no such column, or the pattern is none or does not match some row.
+    """
+    if pattern is None:
+        name = column or "subject"
+        if name not in table:
+            raise InputError(
+                f"--subject {name}: the table has no such column; name another, or give --subject-pattern "
+                "with the person's part of the file's name in brackets, like '([^/]+)/[^/]+$' for its folder"
+            )
+        return [str(value) for value in table[name]]
+    expression = subject_expression(pattern)
+    named = [column for column in ("input", "path") if column in table]
+    if not named:
+        raise InputError(f"--subject-pattern {pattern}: the table has no column input or path to search in")
+    people = []
+    for text in table[named[0]].astype(str):
+        person = subject_in(text, expression)
+        if not person:
+            raise InputError(f"--subject-pattern {pattern}: does not match {text}")
+        people.append(person)
+    return people

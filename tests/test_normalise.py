@@ -1,0 +1,119 @@
+"""Person-specific normalisation: what a person's pictures have in common goes, their differences stay."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from relgan.cli import main
+from relgan.normalise import normalised, normalised_scores, person_centred, person_normalised
+
+from .test_cli import fails
+
+EXPRESSIONS = ["anger", "happiness", "neutral"]
+
+
+def answers(people: int = 4, offset: float = 3.0) -> tuple[pd.DataFrame, np.ndarray]:
+    """Every person shows everything; each looks to the network as if always showing one expression more."""
+    rows, logs = [], []
+    for person in range(people):
+        own = np.zeros(3)
+        own[person % 3] = offset
+        for shown in range(3):
+            rows.append((f"{person:03d}/{shown}.png", f"{person:03d}", EXPRESSIONS[shown]))
+            logs.append(own + np.eye(3)[shown])
+    p = np.exp(np.array(logs))
+    p /= p.sum(1, keepdims=True)
+    table = pd.DataFrame(rows, columns=["input", "subject", "truth"])
+    table[EXPRESSIONS] = p
+    table["expression"] = np.array(EXPRESSIONS)[p.argmax(1)]
+    return table, p
+
+
+def test_the_own_offset_of_a_person_goes() -> None:
+    table, p = answers()
+    assert (table.expression == table.truth).mean() < 0.5
+    without = person_normalised(p, table.subject)
+    assert without.sum(1) == pytest.approx(1)
+    assert np.array(EXPRESSIONS)[without.argmax(1)].tolist() == table.truth.tolist()
+    same = person_normalised(answers(offset=0.0)[1], table.subject)
+    assert without == pytest.approx(same)
+
+
+def test_one_picture_of_a_person_stays_as_it_is() -> None:
+    p = np.array([[0.7, 0.2, 0.1], [0.2, 0.7, 0.1], [0.1, 0.1, 0.8]])
+    without = person_normalised(p, ["a", "a", "b"])
+    assert without[2] == pytest.approx(p[2])
+    assert without[0] != pytest.approx(p[0])
+
+
+def test_codes_lose_their_persons_mean_and_keep_that_of_all() -> None:
+    codes = np.random.default_rng(0).normal(size=(6, 2)) + np.array([[5.0, 0.0]] * 3 + [[0.0, 5.0]] * 3)
+    without = person_centred(codes, ["a"] * 3 + ["b"] * 3)
+    assert without[:3].mean(0) == pytest.approx(codes.mean(0))
+    assert without[3:].mean(0) == pytest.approx(codes.mean(0))
+    assert without[0] - without[1] == pytest.approx(codes[0] - codes[1])
+
+
+def test_methods_and_seeds_are_kept_apart() -> None:
+    table, p = answers()
+    rows = table.rename(columns={"truth": "expression", "expression": "predicted"})
+    both = pd.concat([rows.assign(method="relgan"), rows.assign(method="baseline")], ignore_index=True)
+    both.loc[both.method == "baseline", EXPRESSIONS] = p[:, [1, 2, 0]]
+    found = normalised(both, both.subject)
+    alone = normalised(rows, rows.subject)
+    assert found[EXPRESSIONS].to_numpy()[: len(p)] == pytest.approx(alone[EXPRESSIONS].to_numpy())
+    assert found.expression.tolist() == both.expression.tolist()  # the truth of predictions.csv
+    assert found.predicted[: len(p)].tolist() == rows.expression.tolist()
+    seeds = pd.concat([rows.assign(seed=0), rows.assign(seed=1)], ignore_index=True)
+    seeds.loc[seeds.seed == 1, EXPRESSIONS] = p[:, ::-1]
+    scores = normalised_scores(seeds, EXPRESSIONS)
+    assert scores is not None
+    assert scores["accuracy"] == pytest.approx((1 + 1 / 3) / 2)  # reversed, only the middle one is right
+
+
+def test_scores_need_people_with_several_pictures() -> None:
+    table, _ = answers()
+    rows = table.rename(columns={"truth": "expression", "expression": "predicted"})
+    scores = normalised_scores(rows, EXPRESSIONS)
+    assert scores is not None
+    assert (scores["accuracy"], scores["macro_f1"]) == (1, 1)
+    assert normalised_scores(rows.assign(subject=None), EXPRESSIONS) is None
+    assert normalised_scores(rows.assign(subject=rows.index.astype(str)), EXPRESSIONS) is None
+
+
+@pytest.mark.parametrize("who", [["--subject-pattern", r"(\d+)/"], ["--subject", "subject"], []])
+def test_the_verb_takes_people_from_names_or_a_column(tmp_path: Path, who: list[str]) -> None:
+    table, _ = answers()
+    table.to_csv(tmp_path / "faces.csv", index=False)
+    main(["normalise", str(tmp_path / "faces.csv"), *who, "--out", str(tmp_path / "out.csv")])
+    found = pd.read_csv(tmp_path / "out.csv", dtype={"subject": str})
+    assert found.columns.tolist() == table.columns.tolist()
+    assert found.expression.tolist() == table.truth.tolist()
+    assert found.subject.tolist() == table.subject.tolist()
+
+
+def test_the_verb_normalises_codes(tmp_path: Path) -> None:
+    codes = pd.DataFrame({"input": ["a/1", "a/2", "b/1"], "code_00": [1.0, 3.0, 9.0]})
+    codes.to_csv(tmp_path / "codes.csv", index=False)
+    options = ("--subject-pattern", "([ab])/", "--out", str(tmp_path / "out.csv"))
+    main(["normalise", str(tmp_path / "codes.csv"), *options])
+    mean = 13 / 3
+    assert pd.read_csv(tmp_path / "out.csv").code_00.tolist() == pytest.approx(
+        [mean - 1, mean + 1, mean], abs=1e-6
+    )
+
+
+def test_bad_tables_and_people_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table, _ = answers()
+    path, out = tmp_path / "faces.csv", ("--out", tmp_path / "out.csv")
+    table.drop(columns="subject").to_csv(path, index=False)
+    assert "--subject-pattern" in fails(capsys, "normalise", path, *out)
+    assert "does not match 001/0.png" in fails(capsys, "normalise", path, "--subject-pattern", "(000)/", *out)
+    assert "brackets" in fails(capsys, "normalise", path, "--subject-pattern", "000", *out)
+    table.assign(anger="much").to_csv(path, index=False)
+    assert "row 1 has no number" in fails(capsys, "normalise", path, *out)
+    table[["input", "subject"]].to_csv(path, index=False)
+    assert "relgan predict or embed" in fails(capsys, "normalise", path, *out)
+    assert not (tmp_path / "out.csv").exists()
