@@ -105,12 +105,29 @@ def test_the_verb_normalises_codes(tmp_path: Path) -> None:
     )
 
 
+def test_what_nobody_was_asked_to_show_is_not_found(tmp_path: Path) -> None:
+    """A little contempt in half of the faces, which alone would be taken for contempt."""
+    table, _ = answers()
+    table["contempt"] = 1e-4 * (1 + table.index % 2 * 99)
+    assert (normalised(table, table.subject).expression == "contempt").any()
+    table.to_csv(tmp_path / "faces.csv", index=False)
+    options = ("--expressions", "angry,happy,neutral", "--out", str(tmp_path / "out.csv"))
+    main(["normalise", str(tmp_path / "faces.csv"), *options])
+    found = pd.read_csv(tmp_path / "out.csv")
+    assert found.expression.tolist() == table.truth.tolist()
+    assert (found.contempt == 0).all()
+    assert found[EXPRESSIONS].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
+
+
 def test_bad_tables_and_people_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table, _ = answers()
     path, out = tmp_path / "faces.csv", ("--out", tmp_path / "out.csv")
     table.drop(columns="subject").to_csv(path, index=False)
     assert "--subject-pattern" in fails(capsys, "normalise", path, *out)
     assert "does not match 001/0.png" in fails(capsys, "normalise", path, "--subject-pattern", "(000)/", *out)
+    assert "--expressions luck" in fails(
+        capsys, "normalise", path, "--subject-pattern", "(0)", "--expressions", "luck", *out
+    )
     assert "brackets" in fails(capsys, "normalise", path, "--subject-pattern", "000", *out)
     table.assign(anger="much").to_csv(path, index=False)
     assert "row 1 has no number" in fails(capsys, "normalise", path, *out)

@@ -17,6 +17,7 @@ from relgan.cli_words import (
     SomeColumn,
     SomeCount,
     SomeFile,
+    SomeNames,
     SomePattern,
     WeightsName,
     optional,
@@ -94,6 +95,8 @@ class Normalise:
     """Column that names the person; subject where not given."""
     subject_pattern: SomePattern = None
     """Regular expression whose group is the person, searched in each picture's name instead."""
+    expressions: SomeNames = None
+    """What people were asked to show, such as anger,fear,neutral; all of the table's where not given."""
 
 
 def test(verb: Test, command: str) -> None:
@@ -150,12 +153,15 @@ def compare(verb: Compare) -> None:
 
 
 def normalise(verb: Normalise) -> None:
+    from relgan.expressions import canonical
     from relgan.normalise import normalised, numbers_in, people_in
     from relgan.probe_file import read_table
     from relgan.tables import table_writer
 
     table = numbers_in(read_table(verb.table), verb.table)
-    result = normalised(table, people_in(table, verb.subject_pattern, verb.subject))
+    words = None if verb.expressions is None else verb.expressions.split(",")
+    shown = words and [canonical(word) or word for word in words]
+    result = normalised(table, people_in(table, verb.subject_pattern, verb.subject), shown)
     writer = table_writer(verb.out, [str(name) for name in result])
     writer.write(result)
     writer.close()

@@ -119,7 +119,9 @@ def numbers_in(table: pd.DataFrame, place: Path) -> pd.DataFrame:
     return table.assign(**numbers)
 
 
-def normalised(table: pd.DataFrame, people: Sequence[object]) -> pd.DataFrame:
+def normalised(
+    table: pd.DataFrame, people: Sequence[object], shown: Sequence[str] | None = None
+) -> pd.DataFrame:
     """A table of `relgan predict`, `relgan embed` or predictions.csv with each person's own offset taken out.
 
     Probabilities are changed as in :func:`person_normalised` and the likeliest expression is named anew,
@@ -128,8 +130,16 @@ def normalised(table: pd.DataFrame, people: Sequence[object]) -> pd.DataFrame:
     Args:
         table: a row per face, with columns called by expressions or ``code_00``, ``code_01``, ...
         people: (N,) whose face each row is.
+        shown: the expressions that people were asked to show, all of the table's where None. To the others
+            a probability of 0 is given, for the means say as much of what nobody shows as of the rest.
+
+    Raises:
+        InputError: ``shown`` names an expression that the table has no column for.
     """
     expressions, codes = columns_of(table)
+    missing = sorted(set(shown or ()) - set(expressions))
+    if missing:
+        raise InputError(f"--expressions {missing[0]}: the table has {', '.join(expressions) or 'none'}")
     who = pd.Series(list(people), table.index).astype(str)
     if "method" in table:
         who = table.method.astype(str) + "/" + who
@@ -137,11 +147,13 @@ def normalised(table: pd.DataFrame, people: Sequence[object]) -> pd.DataFrame:
     if codes:
         result[codes] = person_centred(table[codes].to_numpy(dtype=float), who.to_numpy())
     if expressions:
-        values = person_normalised(table[expressions].to_numpy(dtype=float), who.to_numpy())
-        result[expressions] = values
+        kept = [name for name in expressions if shown is None or name in shown]
+        result[[name for name in expressions if name not in kept]] = 0.0
+        values = person_normalised(table[kept].to_numpy(dtype=float), who.to_numpy())
+        result[kept] = values
         said = next((name for name in reversed(SAID) if name in table), None)
         if said is not None:
-            result[said] = np.array(expressions, dtype=object)[values.argmax(axis=1)]
+            result[said] = np.array(kept, dtype=object)[values.argmax(axis=1)]
     return result
 
 

@@ -126,6 +126,7 @@ BASELINE = (
     Row("baseline-7-features", baseline(features=7)),
     Row("baseline-no-jitter", baseline(jitter=0.0)),
     Row("baseline-twice-the-steps", _twice),
+    Row("baseline-faster", baseline(learning_rate=6e-4)),
     Row("baseline-test-1-view", views=1),
 )
 ROWS = {row.name: row for row in (*RELGAN, *BASELINE)}
