@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from lightning.fabric import Fabric
@@ -29,8 +28,9 @@ from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
 from relgan.measures import together
 from relgan.models import Baseline, Generator
+from relgan.normalise import normalised_scores
 from relgan.predictions import averaged, people_of, prediction_table, read_predictions
-from relgan.probes import Labels, identity_probe
+from relgan.probes import Labels, identity_probe, weighted_mean
 from relgan.quality import closeness
 from relgan.recognition import (
     Floats,
@@ -111,6 +111,7 @@ RELGAN = (
     Row("d-faster", stage1(discriminator_learning_rate=4e-4)),
     Row("no-jitter", stage1(jitter=0.0)),
     Row("twice-the-steps", _twice),
+    Row("faster", stage1(learning_rate=6e-4)),
     Row("hidden-16", stage2(hidden=16)),
     Row("hidden-256", stage2(hidden=256)),
     Row("codes-of-1-view", stage2(variants=1)),
@@ -166,15 +167,15 @@ def run_rows(recipe: Recipe, rows: Iterable[Row], fold: Fold, seed: int, out: Pa
 
     Rows whose stage 1 (or whose baseline) is the same are trained together.
     """
-    together_: dict[str, list[Row]] = {}
+    groups: dict[str, list[Row]] = {}
     for row in rows:
         if not _finished(_folder(out, row, seed, fold.index), recipe.mark(row)):
-            together_.setdefault(_training(recipe, row), []).append(row)
-    if not together_:
+            groups.setdefault(_training(recipe, row), []).append(row)
+    if not groups:
         return
     data, device = recipe.study.data, recipe.fabric.device
     parts = Parts(*(data.subset(at).to(device) for at in (fold.train, fold.validation, fold.test)))
-    for group in together_.values():
+    for group in groups.values():
         run = _run_baselines if group[0] in BASELINE else _run_relgans
         run(recipe, group, parts, seed, fold.index, out)
 
@@ -209,10 +210,10 @@ def _run_relgans(recipe: Recipe, rows: list[Row], parts: Parts, seed: int, index
             classifier = train_classifier(codes, train.expression.cpu(), len(train.classes), settings, seed)
             answers = classify(classifier, encode(encoder, parts.test, SOME_VIEWS[row.views], size, fabric))
         else:
-            tuned_ = Baseline(len(train.classes), size, config.expression_dim, config.width)
-            tuned_.encoder.load_state_dict(encoder.state_dict())
+            begun = Baseline(len(train.classes), size, config.expression_dim, config.width)
+            begun.encoder.load_state_dict(encoder.state_dict())
             network = baseline(features=config.expression_dim)(config)
-            answers = _baseline_answers(recipe, row, network, tuned_, parts, seed, folder)
+            answers = _baseline_answers(recipe, row, network, begun, parts, seed, folder)
         _write(folder, recipe.mark(row), parts.test, answers, measured if row.frozen else {})
     (work / "relgan" / CHECKPOINT).unlink(missing_ok=True)
 
@@ -309,15 +310,14 @@ def summary(recipe: Recipe, rows: Sequence[Row], out: Path) -> list[dict[str, An
         first = firsts.setdefault(row in BASELINE, table)
         if first is not table:
             line |= _against(table, first, classes)
-        for key, weight in (("person", "faces"), ("chance", "faces")):
-            known = [r["person"] for r in records if r.get("person", {}).get("accuracy") is not None]
-            if known:
-                name = "accuracy" if key == "person" else "chance"
-                line[key] = float(np.average([p[name] for p in known], weights=[p[weight] for p in known]))
+        scores = normalised_scores(table, classes)
+        line["normalised"] = None if scores is None else scores["accuracy"]
+        probes = [record["person"] for record in records if "person" in record]
+        for key, name in (("person", "accuracy"), ("chance", "chance")):
+            line[key] = weighted_mean((probe[name], probe["faces"]) for probe in probes)
+        pictures = [record for record in records if "pairs" in record]
         for key in ("ssim", "ssim_of_target"):
-            known = [r for r in records if key in r]
-            if known:
-                line[key] = float(np.average([r[key] for r in known], weights=[r["pairs"] for r in known]))
+            line[key] = weighted_mean((record[key], record["pairs"]) for record in pictures)
         lines.append(line)
     return lines
 
