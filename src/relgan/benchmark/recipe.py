@@ -112,6 +112,8 @@ RELGAN = (
     Row("no-jitter", stage1(jitter=0.0)),
     Row("twice-the-steps", _twice),
     Row("faster", stage1(learning_rate=6e-4)),
+    Row("faster-decaying", stage1(learning_rate=6e-4, decay=True)),
+    Row("faster-and-longer", lambda config: stage1(learning_rate=6e-4)(_twice(config))),
     Row("hidden-16", stage2(hidden=16)),
     Row("hidden-256", stage2(hidden=256)),
     Row("codes-of-1-view", stage2(variants=1)),
@@ -128,6 +130,8 @@ BASELINE = (
     Row("baseline-no-jitter", baseline(jitter=0.0)),
     Row("baseline-twice-the-steps", _twice),
     Row("baseline-faster", baseline(learning_rate=6e-4)),
+    Row("baseline-faster-decaying", baseline(learning_rate=6e-4, decay=True)),
+    Row("baseline-faster-and-longer", lambda config: baseline(learning_rate=6e-4)(_twice(config))),
     Row("baseline-test-1-view", views=1),
 )
 ROWS = {row.name: row for row in (*RELGAN, *BASELINE)}
