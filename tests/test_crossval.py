@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from relgan import crossval
-from relgan.config import BaselineConfig, Config, RecognitionConfig, ReenactmentConfig
+from relgan.config import BaselineConfig, Config, RecognitionConfig, ReenactmentConfig, preset, tuned
 from relgan.crossval import evaluate
 from relgan.data.folds import Fold, person_independent_folds
 from relgan.data.tensors import FaceTensors
@@ -183,3 +183,15 @@ def test_an_expression_nobody_else_has_does_not_stop_the_run(drawn: Drawn, tmp_p
     case = replace(study(drawn), data=FaceTensors.of(faces, data.pictures, classes))
     results = run(case, tmp_path, folds=[0])
     assert results["methods"]["relgan"]["confusion"][1][1] == 0
+
+
+def test_folds_that_begin_with_weights_have_steps_and_rates_of_their_own() -> None:
+    scratch, begun = preset("fast"), tuned(preset("fast"))
+    for anew, going_on in (
+        (scratch.reenactment, begun.reenactment),
+        (scratch.baseline, begun.baseline),
+    ):
+        assert (going_on.max_steps, going_on.learning_rate) == (anew.tune_steps, anew.tune_rate)
+        assert (anew.decay, going_on.decay) == (False, True)
+        assert anew.max_steps != going_on.max_steps
+    assert tuned(TINY) == TINY

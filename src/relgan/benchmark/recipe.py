@@ -111,9 +111,8 @@ RELGAN = (
     Row("d-faster", stage1(discriminator_learning_rate=4e-4)),
     Row("no-jitter", stage1(jitter=0.0)),
     Row("twice-the-steps", _twice),
-    Row("faster", stage1(learning_rate=6e-4)),
-    Row("faster-decaying", stage1(learning_rate=6e-4, decay=True)),
-    Row("faster-and-longer", lambda config: stage1(learning_rate=6e-4)(_twice(config))),
+    Row("steady-rate", stage1(decay=False)),
+    Row("steady-rate-2e-4", stage1(learning_rate=2e-4, decay=False)),
     Row("hidden-16", stage2(hidden=16)),
     Row("hidden-256", stage2(hidden=256)),
     Row("codes-of-1-view", stage2(variants=1)),
@@ -129,9 +128,8 @@ BASELINE = (
     Row("baseline-7-features", baseline(features=7)),
     Row("baseline-no-jitter", baseline(jitter=0.0)),
     Row("baseline-twice-the-steps", _twice),
-    Row("baseline-faster", baseline(learning_rate=6e-4)),
-    Row("baseline-faster-decaying", baseline(learning_rate=6e-4, decay=True)),
-    Row("baseline-faster-and-longer", lambda config: baseline(learning_rate=6e-4)(_twice(config))),
+    Row("baseline-steady-rate", baseline(decay=False)),
+    Row("baseline-steady-rate-2e-4", baseline(learning_rate=2e-4, decay=False)),
     Row("baseline-test-1-view", views=1),
 )
 ROWS = {row.name: row for row in (*RELGAN, *BASELINE)}
