@@ -129,6 +129,8 @@ def test_bad_tables_and_people_are_one_line(tmp_path: Path, capsys: pytest.Captu
         capsys, "normalise", path, "--subject-pattern", "(0)", "--expressions", "luck", *out
     )
     assert "brackets" in fails(capsys, "normalise", path, "--subject-pattern", "000", *out)
+    table.assign(subject=["", *table.subject[1:]]).to_csv(path, index=False)
+    assert "row 1 names nobody" in fails(capsys, "normalise", path, *out)
     table.assign(anger="much").to_csv(path, index=False)
     assert "row 1 has no number" in fails(capsys, "normalise", path, *out)
     table[["input", "subject"]].to_csv(path, index=False)

@@ -167,7 +167,8 @@ def people_in(table: pd.DataFrame, pattern: str | None = None, column: str | Non
         column: the column that names the person; ``subject`` where neither is given.
 
     Raises:
-        InputError: there is no such column, or the pattern is none or does not match some row.
+        InputError: there is no such column or a row of it is empty, or the pattern is none or does not match
+            some row.
     """
     if pattern is None:
         name = column or "subject"
@@ -176,13 +177,16 @@ def people_in(table: pd.DataFrame, pattern: str | None = None, column: str | Non
                 f"--subject {name}: the table has no such column; name another, or give --subject-pattern "
                 "with the person's part of the file's name in brackets, like '([^/]+)/[^/]+$' for its folder"
             )
-        return [str(value) for value in table[name]]
+        named = ["" if pd.isna(value) else str(value) for value in table[name]]
+        if "" in named:
+            raise InputError(f"--subject {name}: row {named.index('') + 1} names nobody; leave such rows out")
+        return named
     expression = subject_expression(pattern)
-    named = [column for column in ("input", "path") if column in table]
-    if not named:
+    places = [column for column in ("input", "path") if column in table]
+    if not places:
         raise InputError(f"--subject-pattern {pattern}: the table has no column input or path to search in")
     people = []
-    for text in table[named[0]].astype(str):
+    for text in table[places[0]].astype(str):
         person = subject_in(text, expression)
         if not person:
             raise InputError(f"--subject-pattern {pattern}: does not match {text}")
