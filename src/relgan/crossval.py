@@ -86,16 +86,7 @@ def evaluate(
         fold.
     """
     console = console or Console(stderr=True)
-    chosen = {fold.index: fold for fold in study.folds}
-    if folds is not None:
-        missing = [k for k in folds if k not in chosen]
-        if missing:
-            raise InputError(
-                f"--folds {','.join(map(str, missing))}: this protocol has folds 0 to {len(chosen) - 1}"
-            )
-        chosen = {k: chosen[k] for k in sorted(set(folds))}
-    for fold in chosen.values():
-        verify(fold, study.data.faces)
+    chosen = folds_to_run(study, folds)
     if not seeds:
         raise InputError("--seeds: give at least one, such as 0")
     mark = fingerprint(study, config, start)
@@ -136,6 +127,25 @@ def evaluate(
                 sum_up()
                 tell(*done)
     return sum_up()
+
+
+def folds_to_run(study: Study, folds: Sequence[int] | None = None) -> dict[int, Fold]:
+    """Some folds of a study by their index, all where None.
+
+    Raises:
+        InputError: there is no such fold, or a subject stands in two parts of one.
+    """
+    chosen = {fold.index: fold for fold in study.folds}
+    if folds is not None:
+        missing = [k for k in folds if k not in chosen]
+        if missing:
+            raise InputError(
+                f"--folds {','.join(map(str, missing))}: this protocol has folds 0 to {len(chosen) - 1}"
+            )
+        chosen = {k: chosen[k] for k in sorted(set(folds))}
+    for fold in chosen.values():
+        verify(fold, study.data.faces)
+    return chosen
 
 
 def _claim(out: Path, study: Study, config: Config, mark: str) -> None:

@@ -47,8 +47,7 @@ def measure_fold(
     Unseen are the test people, and where that is a single person the validation people too: the networks
     learnt from neither, though the step they were taken at was chosen on the latter.
     """
-    few = len(test.people) < 2 and bool(validation.people)
-    unseen = together(test, validation) if few else test
+    unseen = probed(test, validation)
     codes, labels = codes_of(generator, baseline, unseen, fabric), Labels.of(unseen.faces)
     np.savez_compressed(
         codes_file,
@@ -60,7 +59,7 @@ def measure_fold(
         **codes,
     )
     return {
-        "people_are_from": "test and validation" if few else "test",
+        "people_are_from": "test" if unseen is test else "test and validation",
         **measure_codes(
             codes,
             labels,
@@ -122,6 +121,13 @@ def measure_codes(
         }
     dependence = hsic(codes["expression_code"], codes["identity_code"], seed)
     return {"probes": probes, "hsic": None if dependence is None else asdict(dependence)}
+
+
+def probed(test: FaceTensors, validation: FaceTensors) -> FaceTensors:
+    """The faces in which the person is looked for: the test fold's, and the validation fold's too where the
+    test fold holds a single person."""
+    few = len(test.people) < 2 and bool(validation.people)
+    return together(test, validation) if few else test
 
 
 def together(first: FaceTensors, second: FaceTensors) -> FaceTensors:

@@ -23,8 +23,9 @@ from relgan.significance import accuracy_interval
 FLOOR = 1e-6
 """Probabilities below what a table shows count as this."""
 CODE = re.compile(r"code_\d+")
-SAID = ("expression", "predicted")
-"""Columns that name the likeliest expression, in tables of `relgan predict` and in predictions.csv."""
+SAID = ("predicted", "expression")
+"""Columns that name the likeliest expression: in predictions.csv, where ``expression`` is the truth, and in
+tables of `relgan predict`."""
 
 Floats = NDArray[np.floating]
 
@@ -151,7 +152,7 @@ def normalised(
         result[[name for name in expressions if name not in kept]] = 0.0
         values = person_normalised(table[kept].to_numpy(dtype=float), who.to_numpy())
         result[kept] = values
-        said = next((name for name in reversed(SAID) if name in table), None)
+        said = next((name for name in SAID if name in table), None)
         if said is not None:
             result[said] = np.array(kept, dtype=object)[values.argmax(axis=1)]
     return result

@@ -250,18 +250,23 @@ def baseline_score(model: nn.Module, data: FaceTensors, size: int, fabric: Fabri
     return Score.of(encode(model, data, CENTRE, size, fabric)[:, 0].argmax(1).numpy(), data)
 
 
-def predict_baseline(model: Baseline, data: FaceTensors, size: int, fabric: Fabric) -> Floats:
-    """Probabilities (N, C), the mean over the ten test-time views."""
+def predict_baseline(
+    model: Baseline, data: FaceTensors, size: int, fabric: Fabric, views: tuple[int, ...] = TEST_VIEWS
+) -> Floats:
+    """Probabilities (N, C), the mean over test-time views, all ten where not given."""
     probabilities: Floats = (
-        encode(lambda pictures: model.eval()(pictures).softmax(-1), data, TEST_VIEWS, size, fabric)
-        .mean(1)
-        .numpy()
+        encode(lambda pictures: model.eval()(pictures).softmax(-1), data, views, size, fabric).mean(1).numpy()
     )
     return probabilities
 
 
 def predict_codes(
-    encoder: Encoder, classifier: Classifier, data: FaceTensors, size: int, fabric: Fabric
+    encoder: Encoder,
+    classifier: Classifier,
+    data: FaceTensors,
+    size: int,
+    fabric: Fabric,
+    views: tuple[int, ...] = TEST_VIEWS,
 ) -> Floats:
-    """Probabilities (N, C), the mean over the ten test-time views."""
-    return classify(classifier, encode(encoder, data, TEST_VIEWS, size, fabric))
+    """Probabilities (N, C), the mean over test-time views, all ten where not given."""
+    return classify(classifier, encode(encoder, data, views, size, fabric))

@@ -23,9 +23,9 @@ from relgan.training import write_text
 VERSIONS = ("relgan", "torch", "lightning", "numpy", "scipy", "scikit-learn", "torchmetrics", "pandas")
 
 
-def finished(folder: Path, mark: str) -> dict[str, Any] | None:
+def finished(folder: Path, mark: str, name: str = "fold.json") -> dict[str, Any] | None:
     """The record of a finished fold, or None where it is yet to be run (with these settings)."""
-    path = folder / "fold.json"
+    path = folder / name
     if not path.exists():
         return None
     record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

@@ -12,30 +12,35 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 from lightning.fabric import Fabric
+from torch import Tensor
 
 from relgan.cli_train import numbers, weights_named
 from relgan.config import Config, RecognitionConfig, preset, tuned
+from relgan.crossval import folds_to_run
 from relgan.data.augment import CENTRE, SOME_VIEWS
 from relgan.data.folds import Fold
 from relgan.data.pairs import NO_TRUTH
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
-from relgan.measures import together
-from relgan.models import Baseline, Generator
+from relgan.measures import probed, together
+from relgan.metrics import as_list
+from relgan.models import Baseline, Classifier, Generator
 from relgan.normalise import normalised_scores
 from relgan.predictions import averaged, people_of, prediction_table, read_predictions
 from relgan.probes import Labels, identity_probe, weighted_mean
 from relgan.quality import closeness
 from relgan.recognition import (
     Floats,
-    classify,
     encode,
+    predict_baseline,
+    predict_codes,
     quick_score,
     train_baseline,
     train_classifier,
@@ -45,10 +50,12 @@ from relgan.reenacted import reenact, unseen_pairs
 from relgan.reenactment import CHECKPOINT, train_reenactment
 from relgan.significance import mcnemar, people_difference
 from relgan.study import Study, fingerprint, study_of
+from relgan.summary import finished
 from relgan.training import make_fabric, write_text
 from relgan.weights import Weights
 
 Change = Callable[[Config], Config]
+RECORD = "row.json"
 
 
 @dataclass(frozen=True)
@@ -171,7 +178,7 @@ def run_rows(recipe: Recipe, rows: Iterable[Row], fold: Fold, seed: int, out: Pa
     """
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        if not _finished(_folder(out, row, seed, fold.index), recipe.mark(row)):
+        if finished(_folder(out, row, seed, fold.index), recipe.mark(row), RECORD) is None:
             groups.setdefault(_training(recipe, row), []).append(row)
     if not groups:
         return
@@ -204,13 +211,22 @@ def _run_relgans(recipe: Recipe, rows: list[Row], parts: Parts, seed: int, index
     )
     generator, encoder = trained.generator, trained.generator.expression_encoder
     measured = _measure(generator, parts, size, seed, fabric) | {"step": trained.step}
+
+    @cache
+    def codes(views: tuple[int, ...]) -> Tensor:
+        return encode(encoder, train, views, size, fabric)
+
+    @cache
+    def classifier(settings: RecognitionConfig) -> Classifier:
+        labels, classes = train.expression.cpu(), len(train.classes)
+        return train_classifier(codes(views_for(len(train), settings)), labels, classes, settings, seed)
+
     for row in rows:
         settings = recipe.of(row)[0].recognition
         folder = _folder(out, row, seed, index)
         if row.frozen:
-            codes = encode(encoder, train, views_for(len(train), settings), size, fabric)
-            classifier = train_classifier(codes, train.expression.cpu(), len(train.classes), settings, seed)
-            answers = classify(classifier, encode(encoder, parts.test, SOME_VIEWS[row.views], size, fabric))
+            views = SOME_VIEWS[row.views]
+            answers = predict_codes(encoder, classifier(settings), parts.test, size, fabric, views)
         else:
             begun = Baseline(len(train.classes), size, config.expression_dim, config.width)
             begun.encoder.load_state_dict(encoder.state_dict())
@@ -245,19 +261,12 @@ def _baseline_answers(
         held_out=parts.validation,
         start=begin,
     ).model
-    views = SOME_VIEWS[row.views]
-    read = encode(
-        lambda shown: model.eval()(shown).softmax(-1), parts.test, views, config.size, recipe.fabric
-    )
-    mean: Floats = read.mean(1).numpy()
-    return mean
+    return predict_baseline(model, parts.test, config.size, recipe.fabric, SOME_VIEWS[row.views])
 
 
 def _measure(generator: Generator, parts: Parts, size: int, seed: int, fabric: Fabric) -> dict[str, Any]:
     """The person in f(e) of unseen people, and the pictures' SSIM with their truths beside the targets'."""
-    few = len(parts.test.people) < 2 and bool(parts.validation.people)
-    unseen = together(parts.test, parts.validation)
-    asked = unseen if few else parts.test
+    asked, unseen = probed(parts.test, parts.validation), together(parts.test, parts.validation)
     codes = encode(generator.expression_encoder, asked, CENTRE, size, fabric)[:, 0].numpy()
     found: dict[str, Any] = {"person": asdict(identity_probe(codes, Labels.of(asked.faces), seed=seed))}
     pairs = unseen_pairs(unseen.faces, len(parts.test), seed)
@@ -274,16 +283,11 @@ def _folder(out: Path, row: Row, seed: int, index: int) -> Path:
     return out / row.name / f"seed_{seed}" / f"fold_{index}"
 
 
-def _finished(folder: Path, mark: str) -> bool:
-    path = folder / "row.json"
-    return path.exists() and json.loads(path.read_text(encoding="utf-8"))["mark"] == mark
-
-
 def _write(folder: Path, mark: str, test: FaceTensors, answers: Floats, measured: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     table = prediction_table(test.faces, test.classes, {"row": answers})
     table.to_csv(folder / "predictions.csv", index=False, float_format="%.6g")
-    write_text(json.dumps({"mark": mark, **measured}, indent=1) + "\n", folder / "row.json")
+    write_text(json.dumps({"fingerprint": mark, **measured}, indent=1) + "\n", folder / RECORD)
 
 
 def summary(recipe: Recipe, rows: Sequence[Row], out: Path) -> list[dict[str, Any]]:
@@ -292,20 +296,20 @@ def summary(recipe: Recipe, rows: Sequence[Row], out: Path) -> list[dict[str, An
     classes, lines = recipe.study.data.classes, []
     firsts: dict[bool, pd.DataFrame] = {}
     for row in rows:
-        folders = sorted(out.glob(f"{row.name}/seed_*/fold_*"))
-        folders = [folder for folder in folders if _finished(folder, recipe.mark(row))]
-        if not folders:
+        records, tables, mark = [], [], recipe.mark(row)
+        for folder in sorted(out.glob(f"{row.name}/seed_*/fold_*")):
+            record = finished(folder, mark, RECORD)
+            if record is not None:
+                records.append(record)
+                seed = int(folder.parent.name.removeprefix("seed_"))
+                tables.append(read_predictions(folder / "predictions.csv").assign(seed=seed))
+        if not records:
             continue
-        tables = [
-            read_predictions(folder / "predictions.csv").assign(seed=int(folder.parent.name[5:]))
-            for folder in folders
-        ]
-        records = [json.loads((folder / "row.json").read_text(encoding="utf-8")) for folder in folders]
         table = pd.concat(tables, ignore_index=True)
         right = table.predicted == table.expression
         line: dict[str, Any] = {
             "row": row.name,
-            "folds": len(folders),
+            "folds": len(records),
             "accuracy": float(right.mean()),
             "by_seed": {int(seed): float(part.mean()) for seed, part in right.groupby(table.seed)},
         }
@@ -336,7 +340,7 @@ def _against(table: pd.DataFrame, first: pd.DataFrame, classes: list[str]) -> di
     test, gain = mcnemar(mine, others), people_difference(mine, others, people_of(both))
     return {
         "difference": gain.accuracy,
-        "interval": None if gain.interval is None else [gain.interval.low, gain.interval.high],
+        "interval": as_list(gain.interval),
         "alone_right": [test.first_only, test.second_only],
         "p": test.p,
     }
@@ -363,12 +367,11 @@ def main(arguments: Sequence[str]) -> None:
     config = start.fitted(replace(config, start=asked.start or config.start))
     study = study_of(asked.dataset, asked.root, asked.out, align=config.align)
     recipe = Recipe(study, config, start, make_fabric(config.precision))
-    folds = {fold.index: fold for fold in study.folds}
-    chosen = folds if asked.folds is None else numbers(asked.folds, "--folds")
+    folds = folds_to_run(study, None if asked.folds is None else numbers(asked.folds, "--folds"))
     for seed in numbers(asked.seeds, "--seeds"):
-        for index in chosen:
-            run_rows(recipe, rows, folds[index], seed, asked.out)
-            print(f"seed {seed} fold {index}", file=sys.stderr, flush=True)
+        for fold in folds.values():
+            run_rows(recipe, rows, fold, seed, asked.out)
+            print(f"seed {seed} fold {fold.index}", file=sys.stderr, flush=True)
     for line in summary(recipe, list(ROWS.values()), asked.out):
         print(json.dumps(line))
 
