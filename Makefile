@@ -14,8 +14,9 @@ lint:
 types:
 	mypy
 
+# A process a core, each with one thread: small networks gain nothing from a second one.
 unit:
-	python -m pytest
+	OMP_NUM_THREADS=1 python -m pytest -n auto --maxprocesses 4 --dist loadscope
 
 test: lint types unit   ## what .ci/run runs
 

@@ -72,7 +72,7 @@ def test_plain_recognition_gives_nearly_what_ours_gives() -> None:
     torch.manual_seed(0)
     encoder, classifier, face = ExpressionEncoder(96).eval(), Classifier(3).eval(), draw_face(0, "anger")
     with torch.no_grad():
-        picture = views(torch.from_numpy(face[None]), torch.tensor([VARIANTS]), 96)
+        picture = views(torch.tensor(face[None]), torch.tensor([VARIANTS]), 96)
         expected = classifier(encoder(picture)).softmax(1)[0].numpy()
     assert np.allclose(plain.recognise(encoder, classifier, face, 96), expected, atol=1e-4)
 

@@ -25,6 +25,7 @@ Drawn = Callable[..., FaceTensors]
 TINY = Config(
     preset="tiny",
     size=32,
+    width=0.25,
     precision="32-true",
     reenactment=ReenactmentConfig(epochs=9, max_steps=2, batch_size=8, expand=False, choices=1, samples=1),
     recognition=RecognitionConfig(epochs=2, variants=2),

@@ -29,6 +29,7 @@ from relgan.training import make_fabric
 Drawn = Callable[..., FaceTensors]
 SMALL = Config(
     size=32,
+    width=0.25,
     precision="32-true",
     reenactment=ReenactmentConfig(epochs=50, max_steps=6, batch_size=8, expand=False, choices=2, samples=1),
 )
@@ -71,7 +72,7 @@ def overfitted(drawn: Drawn, tmp_path_factory: pytest.TempPathFactory) -> tuple[
         expand=False,
         samples=0,
     )
-    config = Config(size=32, precision="32-true", reenactment=stage)
+    config = Config(size=32, width=0.5, precision="32-true", reenactment=stage)
     out = tmp_path_factory.mktemp("overfit")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batches, "draw_variants", lambda count, _: torch.full((count,), VIEW))
