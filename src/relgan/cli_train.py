@@ -38,7 +38,8 @@ class Evaluate:
     out: Folder
     """Folder for the run: results.json, report.html, folds.txt, a folder per seed and fold."""
     preset: Literal["fast", "best", "paper"] = "fast"
-    """fast ends within an hour on two CPU cores for a thousand faces; paper is the paper and wants a GPU."""
+    """fast ends within an hour on two CPU cores with bf16 for a thousand faces; paper is the paper and
+    wants a GPU."""
     folds: SomeNumbers = None
     """Folds to run, such as 0,1; all where not given."""
     seeds: Numbers = "0"
@@ -99,7 +100,7 @@ class Train(Pretrain):
 
 @dataclass(frozen=True)
 class Demo:
-    """The packaged synthetic people, both stages and a report, in about five minutes on two CPU cores."""
+    """The packaged synthetic people, both stages and a report, within five minutes on two CPU cores."""
 
     out: Folder = Path("relgan-demo")
     """Folder for the run."""

@@ -1,8 +1,8 @@
 """Every setting of a run: one dataclass a stage, the paper's values as defaults, and the presets.
 
 ``paper`` is the paper as written and wants a GPU. ``fast`` brings ten folds over a thousand faces, both
-methods, to the end within an hour on two CPU cores; where it departs from the paper the reason stands beside
-the value.
+methods, to the end within an hour on two CPU cores with bf16; where it departs from the
+paper the reason stands beside the value.
 """
 
 from dataclasses import asdict, dataclass, field, replace
