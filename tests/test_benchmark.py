@@ -16,7 +16,7 @@ from rich.console import Console
 import relgan.weights as weights_module
 from relgan.benchmark import benchmark, growth, others, packaging, plain, strengths, table_of
 from relgan.benchmark import train as training
-from relgan.benchmark.machine import Machine, Row, in_turn, operations, watched
+from relgan.benchmark.machine import Machine, Row, in_turn, operations, traffic, watched
 from relgan.benchmark.scenes import HEIGHT, WIDTH, scenes
 from relgan.config import preset
 from relgan.data.augment import VARIANTS, views
@@ -119,6 +119,8 @@ def test_ways_are_timed_in_turn() -> None:
 def test_operations_and_memory_are_counted() -> None:
     a = torch.zeros(10, 20)
     assert operations(lambda: a @ a.T) == 2 * 10 * 20 * 10
+    assert traffic(lambda: a + 1) == 2 * 10 * 20 * 4
+    assert traffic(lambda: a.T) == 0
     with watched() as memory:
         kept = np.ones(200_000_000, np.uint8)  # too large to be found among what was freed before
     assert kept.nbytes == 200_000_000
@@ -126,7 +128,7 @@ def test_operations_and_memory_are_counted() -> None:
 
 
 def test_a_run_writes_what_it_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relgan.benchmark.measure_machine", lambda: MACHINE)
+    monkeypatch.setattr("relgan.benchmark.measure_machine", lambda _: MACHINE)
     monkeypatch.setattr("relgan.benchmark.train.measure_train", lambda *_: [Row("a", "pairs/s", 1, 2)])
     out = tmp_path / "new" / "benchmark.json"
     benchmark(["train"], preset="fast", out=out, command="a command", console=Console(quiet=True))

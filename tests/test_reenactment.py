@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ import relgan.reenactment as stage1
 from relgan.config import Config, ReenactmentConfig
 from relgan.data import batches
 from relgan.data.augment import VARIANTS
-from relgan.data.batches import PairBatch, epoch_batches, make_batch, steps_of
+from relgan.data.batches import PairBatch, all_batches, epoch_batches, make_batch, steps_of
 from relgan.data.face import Face
 from relgan.data.pairs import Pairs, PairSampler
 from relgan.data.tensors import FaceTensors
@@ -277,12 +277,39 @@ def test_skipping_batches_gives_the_rest_of_the_same_epoch(drawn: Drawn) -> None
     assert torch.equal(rest[0][1], whole[2][1])
 
 
+def test_all_batches_are_those_of_one_epoch_after_the_other(drawn: Drawn) -> None:
+    sampler = PairSampler(drawn(people=3).faces)
+    stage = SMALL.reenactment
+    epochs = [list(epoch_batches(sampler, stage, 0, epoch)) for epoch in range(2)]
+    expected = [*epochs[0], *epochs[1]]
+    for step in (0, 1, len(epochs[0]), len(epochs[0]) + 1):
+        batches = all_batches(sampler, stage, 0, step)
+        for pairs, variants in expected[step:]:
+            ours, views = next(batches)
+            assert all(torch.equal(a, b) for a, b in zip(astuple(ours), astuple(pairs), strict=True))
+            assert torch.equal(views, variants)
+
+
+def test_faces_are_visited_as_often_as_asked(drawn: Drawn) -> None:
+    data = drawn(people=3)
+    visits = tuple(1 + i % 2 for i in range(len(data)))
+    sampler = PairSampler(data.faces, visits)
+    counts = sampler.draw(torch.Generator().manual_seed(0)).source.bincount(minlength=len(data))
+    assert counts.tolist() == list(visits)
+    repeated = replace(data, visits=visits)
+    assert repeated.labelled().bincount().tolist() == list(visits)
+    assert repeated.digest() != data.digest()
+    assert repeated.subset([1, 2]).visits == (2, 1)
+
+
 def test_a_shift_moves_pictures_and_mirrors_their_edges() -> None:
     picture = torch.arange(36.0).reshape(1, 1, 6, 6)
     moved = shifted(picture, (2, -1))
     assert torch.equal(moved[0, 0, :-1, 2:], picture[0, 0, 1:, :-2])
     assert torch.equal(moved[0, 0, :-1, 1], picture[0, 0, 1:, 1])  # column -1 is column 1
     assert torch.equal(shifted(picture, (0, 0)), picture)
+    assert torch.equal(shifted(picture, torch.tensor([2, -1])), moved)  # as on a GPU
+    assert torch.equal(shifted(picture, torch.tensor([0, 0])), picture)
 
 
 def test_shifts_follow_seed_and_step_and_stay_within_reach() -> None:

@@ -69,6 +69,8 @@ class Synthesize:
     """Everything drawn follows from it."""
     workers: SomeCount = None
     """Processes; one a core where not given."""
+    device: Device = "auto"
+    """Where to render; auto is cuda where there is one."""
 
 
 def check(verb: Check) -> None:
@@ -119,5 +121,6 @@ def synthesize(verb: Synthesize) -> None:
         takes=verb.takes,
         seed=verb.seed,
         workers=verb.workers or os.cpu_count() or 1,
+        device=verb.device,
     )
     print(f"{done.faces} faces in {verb.out} ({done.seconds:.0f} s, {done.rejected} taken again)")

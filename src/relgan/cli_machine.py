@@ -42,6 +42,8 @@ class Benchmark:
     """Settings and sizes that are trained."""
     seconds: Number = 20.0
     """How long each side of a comparison runs."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where `train` trains; all else is measured on the CPU."""
     faces: Annotated[Path | None, optional("FOLDER|ZIP")] = None
     """Folder or .zip of photographs of one face each to make scenes of; packaged faces where not given."""
 
@@ -76,6 +78,7 @@ def benchmark(verb: Benchmark, command: str) -> None:
         preset=verb.preset,
         seconds=verb.seconds,
         faces=verb.faces,
+        device=verb.device,
         out=verb.out,
         command=command,
     )

@@ -71,6 +71,8 @@ class Pretrain:
     """Folder for generator.safetensors, card.json, the log and the sample grids."""
     also: Annotated[tuple[str, ...], optional("NAME=ROOT ...")] = ()
     """More data sets to learn from, each as NAME=ROOT, such as fer2013=fer2013.zip."""
+    also_visits: Count = 1
+    """How often an epoch visits each face of --also; each of the first data set is visited once."""
     start: Annotated[WeightsName, tyro.conf.arg(name="from")] = "scratch"
     """What to begin with: packaged weights (synthetic, wild), a folder of weights, or scratch."""
     preset: Literal["fast", "best", "paper"] = "fast"
@@ -143,6 +145,8 @@ def train(verb: Pretrain, command: str) -> None:
         config = replace(config, reenactment=config.reenactment.lasting(verb.max_steps))
     if verb.baseline_steps is not None:
         config = replace(config, baseline=config.baseline.lasting(verb.baseline_steps))
+    if verb.also_visits < 1:
+        raise InputError(f"--also-visits {verb.also_visits}: give at least 1")
     sets = [(verb.dataset, verb.root), *(_named_root(text) for text in verb.also)]
     from relgan.study import align_datasets
     from relgan.train import train as run
@@ -155,7 +159,13 @@ def train(verb: Pretrain, command: str) -> None:
     # One process prepares the faces; the others find them done.
     with fabric.rank_zero_first():
         data = align_datasets(
-            sets, verb.out, verb.subject_pattern, verb.workers, align=config.align, device=verb.device
+            sets,
+            verb.out,
+            verb.subject_pattern,
+            verb.workers,
+            align=config.align,
+            device=verb.device,
+            also_visits=verb.also_visits,
         )
     done = run(
         data,

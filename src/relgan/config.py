@@ -242,14 +242,14 @@ def scaled(config: Config, share: float) -> Config:
     )
 
 
-# The recipe of the packaged weights (docs/weights.md).
+# The recipe of the packaged weights, for a GPU (docs/weights.md).
 PRESETS["best"] = replace(
     PRESETS["fast"],
     preset="best",
     reenactment=replace(
         PRESETS["fast"].reenactment,
         epochs=1000,
-        max_steps=3600,
+        max_steps=20_000,
         least_epochs=0,
         pixel_share=0.6,  # a young D has nothing to teach
         discriminator_learning_rate=4e-4,
@@ -257,19 +257,19 @@ PRESETS["best"] = replace(
         warmup_share=0.1,
         lambda_code=0.5,
         lambda_agreement=1.0,
-        batch_size=64,
+        batch_size=128,
         learning_rate=4e-4,
         decay=True,
         from_baseline=True,
-        ema_decay=0.998,
+        ema_decay=0.999,
     ),
     recognition=RecognitionConfig(variants=8, epochs=20),
     baseline=replace(
         PRESETS["fast"].baseline,
         epochs=1000,
-        max_steps=3000,
+        max_steps=24_000,
         least_epochs=0,
-        batch_size=64,
+        batch_size=128,
         learning_rate=6e-4,
         decay=True,
     ),

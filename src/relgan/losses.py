@@ -134,12 +134,17 @@ def agreement_loss(source_code: Tensor, truth_code: Tensor, has_truth: Tensor) -
         source_code, truth_code: (B, D).
         has_truth: (B,) bool; the other rows take no part.
     """
-    if has_truth.sum() < 4:
-        return source_code.sum() * 0
-    source, truth = (code[has_truth].float() for code in (source_code, truth_code))
-    source, truth = source - source.mean(0), truth - truth.mean(0)
-    scale = (source.square().mean(0) * truth.square().mean(0)).clamp(min=1e-8).sqrt()
-    return (1 - (source * truth).mean(0) / scale).mean()
+    count = has_truth.sum()
+    known = has_truth.float()[:, None]
+
+    def centred(code: Tensor) -> Tensor:
+        mean = (code.float() * known).sum(0) / count.clamp(min=1)
+        return (code.float() - mean) * known
+
+    source, truth = centred(source_code), centred(truth_code)
+    scale = (source.square().sum(0) * truth.square().sum(0)).clamp(min=1e-8).sqrt()
+    loss = (1 - (source * truth).sum(0) / scale).mean()
+    return torch.where(count < 4, 0.0, loss)
 
 
 def code_loss(
@@ -160,15 +165,14 @@ def code_loss(
     Returns:
         A scalar; 0 where fewer than two pairs have a truth.
     """
-    source, truth = (F.normalize(code[has_truth].float(), dim=1) for code in (source_code, truth_code))
-    label = expression[has_truth]
-    if len(label) < 2:
-        return source_code.sum() * 0
+    source, truth = (F.normalize(code.float(), dim=1) for code in (source_code, truth_code))
     logits = source @ truth.T / temperature
-    own = torch.arange(len(label), device=label.device)
-    same = (label[:, None] == label[None]) & (own[:, None] != own[None])
-    logits = logits.masked_fill(same, float("-inf"))
-    return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
+    own = torch.arange(len(source), device=source.device)
+    # Rows and columns without a truth keep nothing but themselves, and so lose nothing.
+    left_out = (expression[:, None] == expression[None]) | ~(has_truth[:, None] & has_truth[None])
+    logits = logits.masked_fill(left_out & (own[:, None] != own[None]), float("-inf"))
+    both = F.cross_entropy(logits, own, reduction="sum") + F.cross_entropy(logits.T, own, reduction="sum")
+    return both / 2 / has_truth.sum().clamp(min=1)
 
 
 def keep_identity_loss(code_of_output: Tensor, code_of_target: Tensor, wanted: Tensor) -> Tensor:
@@ -209,7 +213,7 @@ def generator_loss(
     identity: Tensor,
     pixel: Tensor,
     config: ReenactmentConfig,
-    warmth: float = 1.0,
+    warmth: float | Tensor = 1.0,
 ) -> dict[str, Tensor]:
     """Equation 4: lambda_1 L_adv + lambda_2 L_pixel + lambda_3 L_De + lambda_4 L_Di.
 

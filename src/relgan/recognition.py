@@ -22,7 +22,7 @@ from relgan.data.tensors import FaceTensors
 from relgan.losses import UNKNOWN, masked_cross_entropy
 from relgan.models import Baseline, Classifier, Encoder, initialise
 from relgan.seeds import seeded
-from relgan.training import RunLog, decayed, moments, one_thread, set_rate, snapshot
+from relgan.training import RunLog, Tally, decayed, moments, one_thread, set_rate, snapshot
 
 if TYPE_CHECKING:  # seconds to import, and prediction does without
     from lightning.fabric import Fabric
@@ -180,7 +180,7 @@ def train_baseline(
         name: the task's name.
     """
     stage = config.baseline
-    labelled = (data.expression != UNKNOWN).nonzero()[:, 0].cpu()
+    labelled = data.labelled()
     walks = VARIANTS if stage.expand else 1
     _, total = steps_of(len(labelled), stage)
     raw = Baseline(len(data.classes), config.size, stage.features, config.width)
@@ -201,7 +201,7 @@ def train_baseline(
     tries = moments(total, stage.choices)
     choice, kept_state = Choice(), None
     task = progress.add_task(name, total=total, images=stage.batch_size, note="") if progress else None
-    step, epoch = 0, 0
+    step, epoch, tally, note = 0, 0, Tally(), ""
     while step < total:
         of_face = torch.randint(VARIANTS, (len(data),), generator=seeded(seed, "baseline-variants", epoch))
         for walk in range(walks):
@@ -222,18 +222,23 @@ def train_baseline(
                 fabric.backward(loss)
                 optimiser.step()
                 step += 1
-                if log:
-                    log.add({"loss": loss.item()})
+                tally.add(("loss",), loss.detach()[None])
+                noted = step % 10 == 0 or step == total
+                if noted:
+                    sums, count = tally.take()
+                    note = f"loss {sums['loss'] / count:.3f}"
+                    if log:
+                        log.add(sums, count)
                 if step in tries and held_out is not None:
                     score = baseline_score(raw, held_out, config.size, fabric)
                     if choice.offer(score, step):
                         kept_state = snapshot(raw)
                     if log:
                         log.add({"validation": score.accuracy})
-                if log and (step % 10 == 0 or step == total):
+                if log and noted:
                     log.write(step)
                 if progress and task is not None:
-                    progress.update(task, completed=step, note=f"loss {loss.item():.3f}")
+                    progress.update(task, completed=step, note=note)
         epoch += 1
     if log:
         log.close()

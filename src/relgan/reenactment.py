@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from relgan.choosing import RULE, Choice, Score
 from relgan.config import Config
-from relgan.data.batches import epoch_batches, make_batch, steps_of
+from relgan.data.batches import all_batches, draw_lights, make_batch, steps_of
 from relgan.data.pairs import Pairs, PairSampler
 from relgan.data.tensors import FaceTensors
 from relgan.grids import save_grid, some_pairs
@@ -26,15 +27,19 @@ from relgan.models import (
     initialise,
     initialise_discriminator,
 )
+from relgan.recorded import Recorded, Told
 from relgan.seeds import seeded
 from relgan.steps import discriminator_step, draw_shift, generator_step
 from relgan.training import (
     Clock,
     RunLog,
+    Tally,
     decayed,
+    freshness,
     load_checkpoint,
     load_fitting,
     moments,
+    place_rates,
     save_beside,
     set_rate,
     snapshot,
@@ -108,8 +113,8 @@ def train_reenactment(
         InputError: ``out`` holds a checkpoint of another run, or no face is labelled.
     """
     stage = config.reenactment
-    sampler = PairSampler(data.faces)
-    an_epoch, total = steps_of(len(sampler.sources), stage)
+    sampler = PairSampler(data.faces, data.visits)
+    _, total = steps_of(len(sampler.sources), stage)
     print_of_run = fingerprint(data, config, seed, start)
     out.mkdir(parents=True, exist_ok=True)
     checkpoint = out / CHECKPOINT
@@ -146,7 +151,9 @@ def train_reenactment(
 
     def adam(network: nn.Module, rate: float) -> torch.optim.Adam:
         fused = fabric.device.type in ("cpu", "cuda")
-        return torch.optim.Adam(network.parameters(), rate, betas=(stage.beta1, 0.999), fused=fused)
+        adam = torch.optim.Adam(network.parameters(), rate, betas=(stage.beta1, 0.999), fused=fused)
+        place_rates(adam, fabric.device)
+        return adam
 
     generator, generator_adam = fabric.setup(raw_generator, adam(raw_generator, stage.learning_rate))
     discriminator, discriminator_adam = fabric.setup(
@@ -170,6 +177,8 @@ def train_reenactment(
     if state is not None:
         for key, part in parts.items():
             part.load_state_dict(state[key])
+            if isinstance(part, torch.optim.Optimizer):
+                place_rates(part, fabric.device)
         step, d_steps, choice = state["step"], state["d_steps"], Choice.restored(state["choice"])
         kept_state = state["kept_state"]
     log = RunLog(out, step) if fabric.is_global_zero else None
@@ -187,82 +196,123 @@ def train_reenactment(
     if start is not None and validate is not None and step == 0:
         choice.offer(validate(average), 0)  # the weights to begin with are a choice too
 
-    while step < total:
-        epoch, done = divmod(step, an_epoch)
-        for pairs, variants in epoch_batches(sampler, stage, seed, epoch, skip=done):
-            here = slice(fabric.global_rank, None, fabric.world_size)
-            mine = Pairs(pairs.source[here], pairs.target[here], pairs.truth[here])
-            light = seeded(seed, "jitter", step, fabric.global_rank)
-            if stage.decay:
-                own = decayed(max(0, step - alone), max(1, total - alone))
-                set_rate(generator_adam, stage.learning_rate * decayed(step, total))
-                set_rate(discriminator_adam, stage.discriminator_learning_rate * own)
-            batch = make_batch(data, mine, variants[here], config.size, stage.jitter, light)
-            reenacted = generator(batch.source, batch.target, batch.truth if wants_truth_code else None)
-            judged = has_judge and step >= alone
+    on_gpu = fabric.device.type == "cuda"
+    names: dict[bool, tuple[str, ...]] = {}
 
-            # D judges first; once it is near its optimum it waits for G (section 4.1).
-            raw_discriminator.requires_grad_(True)
-            shift = draw_shift(stage.discriminator_shift, seed, step)
-            d_losses = {}
-            if has_judge:
-                d_losses = discriminator_step(discriminator, batch, reenacted if judged else None, shift)
-                if _mean(fabric, d_losses["discriminator"]) > stage.discriminator_threshold:
-                    discriminator_adam.zero_grad()
-                    fabric.backward(d_losses["discriminator"])
-                    discriminator_adam.step()
-                    d_steps += 1
+    def take_step(told: Told, judged: bool) -> Tensor:
+        """One step of D and one of G; the losses, of which ``names`` holds the names."""
+        pairs = Pairs(told.source, told.target, told.truth)
+        batch = make_batch(data, pairs, told.variants, config.size, stage.jitter, told.lights)
+        reenacted = generator(batch.source, batch.target, batch.truth if wants_truth_code else None)
 
-            raw_discriminator.requires_grad_(False)
-            warmth = min(1.0, max(0, step - alone) / warming) if warming else 1.0
-            with fabric.autocast():
-                opponent = raw_discriminator if judged else None
-                g_losses = generator_step(
-                    opponent, average, batch, reenacted, stage, warmth, shift, reference
-                )
-                if stage.lambda_guide:
-                    guided = expression_loss(guide(reenacted.expression_code), batch.expression)
-                    g_losses["guide"] = guided
-                    g_losses["generator"] = g_losses["generator"] + stage.lambda_guide * guided
-            generator_adam.zero_grad()
-            guide_adam.zero_grad()
-            fabric.backward(g_losses["generator"])
-            generator_adam.step()
+        # D judges first; once it is near its optimum it waits for G (section 4.1).
+        raw_discriminator.requires_grad_(True)
+        losses: dict[str, Tensor] = {}
+        if has_judge:
+            losses = discriminator_step(discriminator, batch, reenacted if judged else None, told.shift)
+            waits = _mean(fabric, losses["discriminator"]) <= stage.discriminator_threshold
+            if on_gpu or not waits:
+                discriminator_adam.zero_grad()
+                fabric.backward(losses["discriminator"])
+                if on_gpu:  # Adam itself leaves the step out, so that nothing waits for the answer
+                    discriminator_adam.optimizer.found_inf = waits.float()
+                discriminator_adam.step()
+            losses["stepped"] = 1.0 - waits.float()
+
+        raw_discriminator.requires_grad_(False)
+        with fabric.autocast():
+            opponent = raw_discriminator if judged else None
+            g_losses = generator_step(
+                opponent, average, batch, reenacted, stage, told.warmth, told.shift, reference
+            )
             if stage.lambda_guide:
-                guide_adam.step()
-            update_average(average, raw_generator, stage.ema_decay, step)
-            step += 1
+                guided = expression_loss(guide(reenacted.expression_code), batch.expression)
+                g_losses["guide"] = guided
+                g_losses["generator"] = g_losses["generator"] + stage.lambda_guide * guided
+        generator_adam.zero_grad()
+        guide_adam.zero_grad()
+        fabric.backward(g_losses["generator"])
+        generator_adam.step()
+        if stage.lambda_guide:
+            guide_adam.step()
+        update_average(average, raw_generator, told.freshness)
+        losses |= g_losses
+        names[judged] = tuple(losses)
+        return torch.stack([loss.detach().float() for loss in losses.values()])
 
-            # Everything below watches; it changes nothing but which step is kept.
+    steps: dict[bool, Callable[[Told], Tensor]] = {
+        judged: partial(take_step, judged=judged) for judged in (False, True)
+    }
+    if on_gpu and fabric.world_size == 1:
+        steps = {judged: Recorded(one, fabric.device) for judged, one in steps.items()}
+    tally, note = Tally(), ""
+
+    def note_losses() -> float | None:
+        """Write down what was added up; the mean pixel loss."""
+        nonlocal d_steps
+        sums, count = tally.take()
+        d_steps += round(sums.pop("stepped", 0.0))
+        if log and count:
+            log.add(sums, count)
+        return sums["pixel"] / count if count else None
+
+    batches = all_batches(sampler, stage, seed, step) if step < total else iter(())
+    for pairs, variants in batches:
+        here = slice(fabric.global_rank, None, fabric.world_size)
+        if stage.decay:
+            own = decayed(max(0, step - alone), max(1, total - alone))
+            set_rate(generator_adam, stage.learning_rate * decayed(step, total))
+            set_rate(discriminator_adam, stage.discriminator_learning_rate * own)
+        told = Told(
+            pairs.source[here],
+            pairs.target[here],
+            pairs.truth[here],
+            variants[here],
+            draw_lights(len(variants[here]), seeded(seed, "jitter", step, fabric.global_rank)),
+            draw_shift(stage.discriminator_shift, seed, step),
+            min(1.0, max(0, step - alone) / warming) if warming else 1.0,
+            freshness(stage.ema_decay, step),
+        )
+        judged = has_judge and step >= alone
+        losses = steps[judged](told)
+        if tally.differs(names[judged]):
+            note_losses()
+        tally.add(names[judged], losses)
+        step += 1
+
+        # Everything below watches; it changes nothing but which step is kept.
+        pixel = None
+        if step % LOG_EVERY == 0 or step == total:
+            pixel = note_losses()
+        if step in tries and validate is not None:
+            score = validate(average)
+            if choice.offer(score, step):
+                kept_state = snapshot(average)
             if log:
-                log.add({key: value.item() for key, value in {**d_losses, **g_losses}.items()})
-            if step in tries and validate is not None:
-                score = validate(average)
-                if choice.offer(score, step):
-                    kept_state = snapshot(average)
-                if log:
-                    log.add({"validation": score.accuracy})
-            if log and (step % LOG_EVERY == 0 or step == total):
-                log.write(step, discriminator_share=d_steps / step)
-            if step in grids and fabric.is_global_zero:
-                (out / "samples").mkdir(exist_ok=True)
-                save_grid(average, grid[0], grid[1], config.size, out / "samples" / f"step_{step:06d}.png")
-            if progress and task is not None:
-                progress.update(task, completed=step, note=f"pixel {g_losses['pixel'].item():.3f}")
-            if fabric.is_global_zero and (step == total or clock.struck()):
-                save_beside(
-                    {
-                        "fingerprint": print_of_run,
-                        "step": step,
-                        "d_steps": d_steps,
-                        "choice": choice.state(),
-                        "kept_state": kept_state,
-                        **{key: part.state_dict() for key, part in parts.items()},
-                    },
-                    checkpoint,
-                )
-            if step >= total:
-                break
+                log.add({"validation": score.accuracy})
+        if log and (step % LOG_EVERY == 0 or step == total):
+            log.write(step, discriminator_share=d_steps / step)
+        if step in grids and fabric.is_global_zero:
+            (out / "samples").mkdir(exist_ok=True)
+            save_grid(average, grid[0], grid[1], config.size, out / "samples" / f"step_{step:06d}.png")
+        if progress and task is not None:
+            note = f"pixel {pixel:.3f}" if pixel is not None else note
+            progress.update(task, completed=step, note=note)
+        if fabric.is_global_zero and (step == total or clock.struck()):
+            note_losses()
+            save_beside(
+                {
+                    "fingerprint": print_of_run,
+                    "step": step,
+                    "d_steps": d_steps,
+                    "choice": choice.state(),
+                    "kept_state": kept_state,
+                    **{key: part.state_dict() for key, part in parts.items()},
+                },
+                checkpoint,
+            )
+        if step >= total:
+            break
 
     if log:
         log.close()
@@ -280,8 +330,8 @@ def train_reenactment(
     )
 
 
-def _mean(fabric: Fabric, loss: Tensor) -> float:
+def _mean(fabric: Fabric, loss: Tensor) -> Tensor:
     """A loss averaged over the devices."""
     mean = fabric.all_reduce(loss.detach(), reduce_op="mean")
     assert isinstance(mean, Tensor)
-    return float(mean)
+    return mean

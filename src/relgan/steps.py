@@ -27,7 +27,11 @@ FEATURE_BLOCKS = 4
 """Blocks of the encoder that ``lambda_features`` looks at."""
 
 
-def shifted(pictures: Tensor, shift: tuple[int, int]) -> Tensor:
+Shift = tuple[int, int] | Tensor
+"""Pixels to the right and down; a tensor (2,) where the numbers must stay on a GPU."""
+
+
+def shifted(pictures: Tensor, shift: Shift) -> Tensor:
     """Pictures (B, 3, S, S) moved right and down by so many pixels, their edges mirrored.
 
     D's 2x2 pooling gives all pixels of a block one gradient. Where the blocks never move, the generator
@@ -35,6 +39,12 @@ def shifted(pictures: Tensor, shift: tuple[int, int]) -> Tensor:
     alike, breaks the grid; it is the translation of DiffAugment (Zhao et al. 2020), which helps where faces
     are few.
     """
+    if isinstance(shift, Tensor):
+        last = pictures.shape[-1] - 1
+        places = torch.arange(last + 1, device=pictures.device)
+        columns, rows = (last - (last - (places - move).abs()).abs() for move in shift)
+        moved = pictures.index_select(2, rows).index_select(3, columns)
+        return moved.contiguous(memory_format=torch.channels_last)
     right, down = shift
     if not right and not down:
         return pictures
@@ -54,7 +64,7 @@ def draw_shift(reach: int, seed: int, step: int) -> tuple[int, int]:
 
 
 def discriminator_step(
-    discriminator: Any, batch: PairBatch, reenacted: Reenacted | None, shift: tuple[int, int] = (0, 0)
+    discriminator: Any, batch: PairBatch, reenacted: Reenacted | None, shift: Shift = (0, 0)
 ) -> dict[str, Tensor]:
     """One evaluation of equation 1: real source's expression, real target's identity, and the fake class,
     which is left out where nothing was reenacted."""
@@ -76,8 +86,8 @@ def generator_step(
     batch: PairBatch,
     reenacted: Reenacted,
     config: ReenactmentConfig,
-    warmth: float = 1.0,
-    shift: tuple[int, int] = (0, 0),
+    warmth: float | Tensor = 1.0,
+    shift: Shift = (0, 0),
     reference: ExpressionEncoder | None = None,
 ) -> dict[str, Tensor]:
     """One evaluation of equation 4 (which holds 2 and 3); of 3 alone where no discriminator is given.
@@ -116,8 +126,8 @@ def generator_step(
         add("features", config.lambda_features, feature_loss(maps, wanted_maps, has_truth))
     if config.lambda_edges:
         add("edges", config.lambda_edges, edge_loss(reenacted.picture, batch.truth, has_truth))
-    nobody = batch.identity == UNKNOWN
-    if nobody.any() and config.lambda_keep:
+    if batch.strangers and config.lambda_keep:
+        nobody = batch.identity == UNKNOWN
         with torch.no_grad():
             wanted = judge.identity_encoder(batch.target)
         kept = keep_identity_loss(judge.identity_encoder(reenacted.picture), wanted, nobody)

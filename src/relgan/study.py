@@ -145,10 +145,12 @@ def align_datasets(
     progress: bool = True,
     align: Alignment = "similarity",
     device: str = "auto",
+    also_visits: int = 1,
 ) -> FaceTensors:
     """All faces of one or more data sets, to train on together; people of different sets are different.
 
-    What a data set's authors set apart for validation or testing is left out.
+    What a data set's authors set apart for validation or testing is left out. An epoch visits each face of
+    the first set once, those of the others ``also_visits`` times.
 
     Raises:
         InputError: anything about a data set or its pictures that does not fit.
@@ -161,7 +163,7 @@ def align_datasets(
             name, root, folder, subject_pattern, workers, progress, align=align, device=device
         )
         parts.append(part)
-    faces, pictures = [], []
+    faces, pictures, visits = [], [], []
     for place, part in enumerate(parts):
         kept = [i for i, face in enumerate(part.faces) if face.split in (None, "", "train")]
         for face in (part.faces[i] for i in kept):
@@ -169,9 +171,11 @@ def align_datasets(
                 replace(face, subject=f"{place}:{face.subject}") if several and face.subject else face
             )
         pictures.append(part.pictures[kept])
+        visits += [also_visits if place else 1] * len(kept)
     if not faces:
         raise InputError(f"{sets[0][1]}: no faces to train on; all belong to validation or test parts")
-    return Aligned(faces, faces, np.concatenate(pictures), []).tensors(sets[0][1])
+    data = Aligned(faces, faces, np.concatenate(pictures), []).tensors(sets[0][1])
+    return data if also_visits == 1 else replace(data, visits=tuple(visits))
 
 
 def study_of(

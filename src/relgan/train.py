@@ -59,6 +59,7 @@ def train(
         "dataset": dataset,
         "faces": len(data),
         "people": len(data.people),
+        "visits": None if data.visits is None else max(data.visits),
         "seed": seed,
         "start": start.digest()[:16] if start else None,
         "config": config.as_dict(),
@@ -70,6 +71,9 @@ def train(
         if {key: held.get(key) for key in asked} != asked:
             raise InputError(f"--out {out}: holds weights of another run; choose another folder")
         return None
+    if fabric.device.type != "cpu":
+        data.digest()  # of what lies here already; then all of it goes to the device
+        data = data.to(fabric.device)
     card = None
     try:
         with progress_bar(progress and fabric.is_global_zero) as bar:

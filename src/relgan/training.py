@@ -49,6 +49,8 @@ def make_fabric(precision: Precision = "auto", accelerator: Device = "auto", dev
         raise InputError(
             f"{asked}: not available here; take cpu or auto, and no more devices than there are ({error})"
         ) from error
+    if fabric.device.type == "cuda":
+        torch.backends.cudnn.benchmark = True  # every step has the shapes of the one before
     return fabric
 
 
@@ -70,14 +72,22 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
+def freshness(decay: float, step: int) -> float:
+    """The weight of this step in a moving average: large at first, then 1 - ``decay``."""
+    return 1 - min(decay, (1 + step) / (10 + step))
+
+
 @torch.no_grad()
-def update_average(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
-    """Exponential moving average of weights and batch norm statistics; a short memory at first, then
-    ``decay``."""
-    decay = min(decay, (1 + step) / (10 + step))
+def update_average(average: nn.Module, model: nn.Module, weight: float | Tensor) -> None:
+    """Exponential moving average of weights and batch norm statistics (see :func:`freshness`)."""
     theirs = [*model.parameters(), *(b for b in model.buffers() if b.is_floating_point())]
     ours = [*average.parameters(), *(b for b in average.buffers() if b.is_floating_point())]
-    torch._foreach_lerp_(ours, theirs, 1 - decay)
+    if not isinstance(weight, Tensor):
+        torch._foreach_lerp_(ours, theirs, weight)
+        return
+    change = torch._foreach_sub(theirs, ours)
+    torch._foreach_mul_(change, weight)
+    torch._foreach_add_(ours, list(change))
 
 
 def snapshot(model: nn.Module) -> dict[str, Tensor]:
@@ -93,7 +103,20 @@ def decayed(step: int, total: int) -> float:
 def set_rate(optimiser: Any, rate: float) -> None:
     """Give every parameter of an optimiser this learning rate."""
     for group in optimiser.param_groups:
-        group["lr"] = rate
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def place_rates(optimiser: Any, device: torch.device) -> None:
+    """Rates as numbers for a CPU, as tensors of the device for a GPU, where steps are recorded; a checkpoint
+    may come from the other."""
+    on_gpu = device.type == "cuda"
+    for group in optimiser.param_groups:
+        rate = float(group["lr"])
+        group["lr"] = torch.tensor(rate, device=device) if on_gpu else rate
+        group["capturable"] = on_gpu
 
 
 def load_fitting(model: nn.Module, other: nn.Module) -> None:
@@ -156,11 +179,11 @@ class RunLog:
         self._sums: dict[str, float] = {}
         self._counts: dict[str, int] = {}
 
-    def add(self, values: dict[str, float]) -> None:
-        """Take values into the mean of the next row."""
+    def add(self, values: dict[str, float], count: int = 1) -> None:
+        """Take values into the mean of the next row, each the sum of so many."""
         for name, value in values.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
-            self._counts[name] = self._counts.get(name, 0) + 1
+            self._counts[name] = self._counts.get(name, 0) + count
 
     def write(self, step: int, **now: float) -> None:
         """Write the means since the last row, and values of this moment, as the row of this step."""
@@ -176,6 +199,31 @@ class RunLog:
     def close(self) -> None:
         self._file.close()
         self._board.close()
+
+
+class Tally:
+    """Sums of losses of several steps, kept on the device so that no step waits for a number."""
+
+    def __init__(self) -> None:
+        self._names: tuple[str, ...] = ()
+        self._sums: Tensor | None = None
+        self._count = 0
+
+    def add(self, names: tuple[str, ...], values: Tensor) -> None:
+        """Take in a step's values (K,); the names stay the same until :meth:`take`."""
+        assert not self._count or names == self._names
+        self._names, self._count = names, self._count + 1
+        self._sums = values.double() if self._sums is None else self._sums + values
+
+    def differs(self, names: tuple[str, ...]) -> bool:
+        return self._count > 0 and names != self._names
+
+    def take(self) -> tuple[dict[str, float], int]:
+        """The sums and the number of steps since the last call."""
+        sums = [] if self._sums is None else self._sums.tolist()
+        taken = dict(zip(self._names, sums, strict=True)) if self._count else {}, self._count
+        self._sums, self._count = None, 0
+        return taken
 
 
 class ImagesPerSecond(ProgressColumn):

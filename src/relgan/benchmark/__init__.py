@@ -33,6 +33,7 @@ def benchmark(
     preset: str = "paper",
     seconds: float = 10.0,
     faces: Path | None = None,
+    device: Literal["cpu", "cuda"] = "cpu",
     out: Path | None = None,
     command: str = "",
     console: Console | None = None,
@@ -46,6 +47,7 @@ def benchmark(
         seconds: how long each side of a comparison runs, in all.
         faces: a folder or .zip of photographs of one face each to make scenes of; the packaged synthetic
             people where None.
+        device: where the training is measured.
         out: JSON file.
         command: the command line, for the record.
         console: where the tables go.
@@ -62,9 +64,9 @@ def benchmark(
     if weights.classifier is None:
         card = weights.card
         weights = replace(weights, classifier=Classifier(len(card.expressions), card.expression_dim).eval())
-    machine = measure_machine()
+    machine = measure_machine(device)
     runs: dict[What, Callable[[], list[Row]]] = {
-        "train": lambda: measure_train(config, machine, seconds),
+        "train": lambda: measure_train(config, machine, seconds, device),
         "predict": lambda: measure_predict(weights, machine, seconds, faces),
         "prepare": lambda: measure_prepare(machine, seconds, faces),
         "video": lambda: measure_video(weights, machine, seconds, faces),

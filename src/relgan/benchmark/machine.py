@@ -9,15 +9,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
+from relgan.errors import InputError
 from relgan.training import bf16_is_native
 
 MATRIX = 2048
 COPIED = 64_000_000
 """Numbers in the copied tensor: far more than a cache holds."""
+GPU_MATRIX, GPU_COPIED = 8192, 1_000_000_000
+"""The same for a GPU."""
 ROUNDS = 3
 
 
@@ -74,20 +80,33 @@ class Row:
         return self.ours / self.reference if "/s" in self.unit else self.reference / self.ours
 
 
-def measure_machine() -> Machine:
-    def product(dtype: torch.dtype) -> float:
-        a, b = (torch.randn(MATRIX, MATRIX, dtype=dtype) for _ in range(2))
-        return 2 * MATRIX**3 / best_of(lambda: a @ b)
+def measure_machine(device: str = "cpu") -> Machine:
+    """The peaks of the CPU or of a GPU.
 
-    source = torch.zeros(COPIED)
+    Raises:
+        InputError: there is no GPU.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: there is none here; take cpu")
+    size, copied = (MATRIX, COPIED) if device == "cpu" else (GPU_MATRIX, GPU_COPIED)
+
+    def product(dtype: torch.dtype) -> float:
+        a, b = (torch.randn(size, size, dtype=dtype, device=device) for _ in range(2))
+        return 2 * size**3 / best_of(lambda: done(a @ b))
+
+    def done(result: torch.Tensor) -> None:
+        if result.is_cuda:
+            torch.cuda.synchronize()
+
+    source = torch.zeros(copied, device=device)
     target = torch.empty_like(source)
     return Machine(
-        name=_processor(),
+        name=_processor() if device == "cpu" else torch.cuda.get_device_name(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         threads=torch.get_num_threads(),
         fp32=product(torch.float32),
         bf16=product(torch.bfloat16) if bf16_is_native() else None,
-        copy=2 * 4 * COPIED / best_of(lambda: target.copy_(source)),
+        copy=2 * 4 * copied / best_of(lambda: done(target.copy_(source))),
     )
 
 
@@ -141,6 +160,30 @@ def in_turn(ways: dict[str, Callable[[], int]], seconds: float, rounds: int = RO
         for way, action in ways.items():
             found[way].append(rate(action, seconds / rounds))
     return Rates(found)
+
+
+class _Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Adds up the bytes that operations must read and write at least: each tensor once."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.bytes = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:  # the signature torch asks for
+        result = func(*args, **(kwargs or {}))
+        if not func.is_view:
+            tensors = [leaf for leaf in tree_leaves((args, kwargs, result)) if isinstance(leaf, torch.Tensor)]
+            self.bytes += sum({id(t): t.numel() * t.element_size() for t in tensors}.values())
+        return result
+
+
+def traffic(action: Callable[[], object]) -> float:
+    """Bytes through memory that the operations of one call, one by one, cannot do without."""
+    with _Traffic() as counter:
+        action()
+    return float(counter.bytes)
 
 
 def operations(action: Callable[[], object]) -> float:

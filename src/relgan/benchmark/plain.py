@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -60,12 +61,13 @@ def plain_batch(data: FaceTensors, pairs: Pairs, variants: Tensor, size: int) ->
 class PlainTrainer:
     """Stage 1 as a tutorial would write it: 32 bit, default memory format, one pass per kind of picture."""
 
-    def __init__(self, data: FaceTensors, config: Config) -> None:
+    def __init__(self, data: FaceTensors, config: Config, device: str = "cpu") -> None:
         self.data, self.config, stage = data, config, config.reenactment
+        self.device = torch.device(device)
         sizes = config.size, config.expression_dim, config.identity_dim, config.width, config.skips
-        self.generator = Generator(*sizes)
-        self.discriminator = Discriminator(len(data.classes), len(data.people), config.size)
-        self.average = Generator(*sizes)
+        self.generator = Generator(*sizes).to(self.device)
+        self.discriminator = Discriminator(len(data.classes), len(data.people), config.size).to(self.device)
+        self.average = Generator(*sizes).to(self.device)
         betas = (stage.beta1, 0.999)
         self.generator_adam = torch.optim.Adam(self.generator.parameters(), stage.learning_rate, betas)
         self.discriminator_adam = torch.optim.Adam(
@@ -74,6 +76,15 @@ class PlainTrainer:
 
     def step(self, batch: PairBatch) -> dict[str, float]:
         """One step of D and one of G, as equations 1 to 4 say."""
+        batch = replace(
+            batch,
+            source=batch.source.to(self.device),
+            target=batch.target.to(self.device),
+            truth=batch.truth.to(self.device),
+            has_truth=batch.has_truth.to(self.device),
+            expression=batch.expression.to(self.device),
+            identity=batch.identity.to(self.device),
+        )
         reenacted = self.generator(batch.source, batch.target).picture
 
         source, target = self.discriminator(batch.source), self.discriminator(batch.target)

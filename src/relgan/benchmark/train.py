@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.progress import Progress, TaskID
 
-from relgan.benchmark.machine import Machine, Rates, Row, operations
+from relgan.benchmark.machine import Machine, Rates, Row, operations, traffic
 from relgan.benchmark.plain import PlainTrainer, plain_batch, run_steps
-from relgan.config import Config
+from relgan.config import Config, Device
 from relgan.data.batches import epoch_batches, make_batch
 from relgan.data.face import Face
 from relgan.data.pairs import PairSampler
@@ -22,9 +23,11 @@ from relgan.reenactment import train_reenactment
 from relgan.training import make_fabric
 
 ROUNDS = 3
+SETTLING = 10
+"""Steps that are not timed: a GPU's first ones choose algorithms and record the step."""
 
 
-def measure_train(config: Config, machine: Machine, seconds: float) -> list[Row]:
+def measure_train(config: Config, machine: Machine, seconds: float, device: Device = "cpu") -> list[Row]:
     """Pairs a second through a step of D and a step of G, and through the making of a batch alone."""
     data = packaged_data()
     # Both sides step D every time, and neither looks up from its work.
@@ -46,26 +49,30 @@ def measure_train(config: Config, machine: Machine, seconds: float) -> list[Row]
     config = replace(config, reenactment=stage)
     sampler = PairSampler(data.faces)
     batches = itertools.chain.from_iterable(epoch_batches(sampler, stage, 0, epoch) for epoch in range(10**6))
-    plain = PlainTrainer(data, config)
+    plain = PlainTrainer(data, config, device)
+    # Counted on the CPU, where a step runs as it is; the parts of it are the same on a GPU.
     needed = operations(lambda: our_steps(data, config, 1)) / stage.batch_size
+    moved = traffic(lambda: our_steps(data, config, 2)) - traffic(lambda: our_steps(data, config, 1))
+    there, settling = data.to(torch.device(device)), SETTLING if device == "cuda" else 1
 
     def reference(steps: int) -> float:
         began = time.perf_counter()
         return run_steps(plain, batches, steps) / (time.perf_counter() - began)
 
     def ours(steps: int) -> float:
-        times = our_steps(data, config, steps + 1)
+        times = our_steps(there, config, steps + settling, device)[settling - 1 :]
         return stage.batch_size * steps / (times[-1] - times[0])
 
     found = rounds_of({"reference": reference, "ours": ours}, stage.batch_size, seconds)
-    fast = make_fabric(config.precision, "cpu")._precision.precision != "32-true"
+    fast = make_fabric(config.precision, device)._precision.precision != "32-true"
     peak = machine.bf16 if fast and machine.bf16 else machine.fp32
     whole = found.row(
         f"train {config.preset}, batch {stage.batch_size} at {config.size} pixels",
         "pairs/s",
         reference_share=found.median("reference") * needed / machine.fp32,
         ours_share=found.median("ours") * needed / peak,
-        note=f"{needed / 1e9:.1f} Gflop a pair",
+        note=f"{needed / 1e9:.1f} Gflop a pair, "
+        + bounds(needed * stage.batch_size, moved, peak, machine.copy),
     )
 
     def make(maker: Callable[..., Any]) -> Callable[[int], float]:
@@ -73,7 +80,8 @@ def measure_train(config: Config, machine: Machine, seconds: float) -> list[Row]
             chosen = list(itertools.islice(batches, steps))
             began = time.perf_counter()
             for pairs, variants in chosen:
-                maker(data, pairs, variants, config.size)
+                maker(there if maker is make_batch else data, pairs, variants, config.size)
+            settle(device)
             return stage.batch_size * steps / (time.perf_counter() - began)
 
         return pairs_per_second
@@ -105,12 +113,24 @@ class StepTimes(Progress):
         self.times.append(time.perf_counter())
 
 
-def our_steps(data: FaceTensors, config: Config, steps: int) -> list[float]:
-    """Run stage 1 itself, logs and all, for some steps; returns when each one ended."""
+def settle(device: str) -> None:
+    """Wait for a GPU to have done what it was given."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def bounds(work: float, moved: float, peak: float, copy: float) -> str:
+    """What a step takes at least: its multiplications at the peak, its bytes at the speed of a copy."""
+    return f"{1e3 * work / peak:.2f} ms of products and {1e3 * moved / copy:.2f} ms of memory a step at least"
+
+
+def our_steps(data: FaceTensors, config: Config, steps: int, device: Device = "cpu") -> list[float]:
+    """Run stage 1 itself, logs and all, for some steps; returns when each one ended (on a GPU: was given to
+    it, but for every tenth, which is waited for)."""
     config = replace(config, reenactment=config.reenactment.lasting(steps))
     times = StepTimes()
     with tempfile.TemporaryDirectory() as folder:
-        fabric = make_fabric(config.precision, "cpu")
+        fabric = make_fabric(config.precision, device)
         train_reenactment(data, config, seed=0, out=Path(folder), fabric=fabric, progress=times)
     return times.times
 

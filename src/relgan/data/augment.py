@@ -7,6 +7,7 @@ corner crop would take from outside the face repeats its edge, so no black corne
 """
 
 import math
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -47,6 +48,11 @@ def _thetas() -> Tensor:
 THETAS = _thetas()
 
 
+@lru_cache(maxsize=8)
+def _thetas_on(device: torch.device) -> Tensor:
+    return THETAS.to(device)
+
+
 def to_float(faces: Tensor) -> Tensor:
     """(B, H, W, 3) uint8 -> (B, 3, H, W) float32 in [-1, 1], channels last in memory."""
     return faces.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
@@ -64,7 +70,7 @@ def views(faces: Tensor, variants: Tensor, size: int) -> Tensor:
     Returns:
         (B, 3, size, size) float32 in [-1, 1], channels last in memory.
     """
-    theta = THETAS.to(faces.device)[variants]
+    theta = _thetas_on(faces.device)[variants]
     grid = F.affine_grid(theta, [len(faces), 3, size, size], align_corners=False)
     warped = F.grid_sample(to_float(faces), grid, mode="bilinear", padding_mode="border", align_corners=False)
     return warped.contiguous(memory_format=torch.channels_last)

@@ -1,6 +1,7 @@
 """From pairs to batches of pictures: what stage 1 walks through, epoch by epoch."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
@@ -23,6 +24,7 @@ class PairBatch:
     has_truth: Tensor  # (B,) bool
     expression: Tensor  # of the source
     identity: Tensor  # of the target
+    strangers: bool = False  # whether there may be targets whose person is unknown
 
 
 def make_batch(
@@ -31,20 +33,20 @@ def make_batch(
     variants: Tensor,
     size: int,
     jitter: float = 0.0,
-    generator: torch.Generator | None = None,
+    draws: tuple[Tensor, Tensor] | None = None,
 ) -> PairBatch:
     """The pictures of some pairs. ``variants`` is (B, 2): the source's view, and the one target and truth
-    share, as they share the light where ``jitter`` varies it (with numbers from ``generator``)."""
+    share, as they share the light where ``jitter`` varies it (with ``draws``, see :func:`draw_lights`)."""
     device = data.pictures.device
     has_truth = pairs.truth != NO_TRUTH
     source = data.views(pairs.source, variants[:, 0], size)
     target = data.views(pairs.target, variants[:, 1], size)
     truth = data.views(torch.where(has_truth, pairs.truth, pairs.target), variants[:, 1], size)
     if jitter:
-        assert generator is not None
-        source = jittered(source, draw_jitter(len(pairs), generator), jitter)
-        light = draw_jitter(len(pairs), generator)
-        target, truth = jittered(target, light, jitter), jittered(truth, light, jitter)
+        assert draws is not None
+        of_source, shared = draws
+        source = jittered(source, of_source, jitter)
+        target, truth = jittered(target, shared, jitter), jittered(truth, shared, jitter)
     return PairBatch(
         source=source,
         target=target,
@@ -52,7 +54,13 @@ def make_batch(
         has_truth=has_truth.to(device),
         expression=data.expression[pairs.source.to(device)],
         identity=data.identity[pairs.target.to(device)],
+        strangers=data.has_strangers,
     )
+
+
+def draw_lights(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """How the light of so many sources varies, and that which target and truth share."""
+    return draw_jitter(count, generator), draw_jitter(count, generator)
 
 
 def epoch_batches(
@@ -62,25 +70,59 @@ def epoch_batches(
 
     The last batch of an epoch is filled from its beginning, so every step sees a full batch.
     """
-    batch, walks = config.batch_size, VARIANTS if config.expand else 1
-    for walk in range(walks):
-        pairs = sampler.draw(seeded(seed, "pairs", epoch, walk))
-        generator = seeded(seed, "variants", epoch, 0 if config.expand else walk)
-        of_face = draw_variants(len(sampler.faces), generator)
-        shared = draw_variants(len(pairs), seeded(seed, "variants", epoch, walk, 1))
-        for start in range(0, len(pairs), batch):
-            if skip:
-                skip -= 1
-                continue
-            rows = torch.arange(start, start + batch) % len(pairs)
-            chosen = Pairs(pairs.source[rows], pairs.target[rows], pairs.truth[rows])
-            of_source = (of_face[chosen.source] + walk) % VARIANTS
-            yield chosen, torch.stack([of_source, shared[rows]], 1)
+    for walk in range(_walks(config)):
+        yield from _walk_batches(sampler, config, seed, epoch, walk, _drawn(sampler, seed, epoch, walk), skip)
+        skip = max(0, skip - -(-len(sampler.sources) // config.batch_size))
+
+
+def all_batches(
+    sampler: PairSampler, config: ReenactmentConfig, seed: int, step: int = 0
+) -> Iterator[tuple[Pairs, Tensor]]:
+    """The batches of :func:`epoch_batches` from a step on, epoch after epoch without end; the pairs of the
+    next walk are drawn while those of this one are used."""
+    walks, each = _walks(config), -(-len(sampler.sources) // config.batch_size)
+    walk, skip = divmod(step, each)
+    with ThreadPoolExecutor(1) as ahead:
+        coming = ahead.submit(_drawn, sampler, seed, *divmod(walk, walks))
+        while True:
+            epoch, place = divmod(walk, walks)
+            pairs = coming.result()
+            coming = ahead.submit(_drawn, sampler, seed, *divmod(walk + 1, walks))
+            yield from _walk_batches(sampler, config, seed, epoch, place, pairs, skip)
+            walk, skip = walk + 1, 0
+
+
+def _walks(config: Schedule) -> int:
+    return VARIANTS if config.expand else 1
+
+
+def _drawn(sampler: PairSampler, seed: int, epoch: int, walk: int) -> Pairs:
+    return sampler.draw(seeded(seed, "pairs", epoch, walk))
+
+
+def _walk_batches(
+    sampler: PairSampler,
+    config: ReenactmentConfig,
+    seed: int,
+    epoch: int,
+    walk: int,
+    pairs: Pairs,
+    skip: int,
+) -> Iterator[tuple[Pairs, Tensor]]:
+    batch = config.batch_size
+    generator = seeded(seed, "variants", epoch, 0 if config.expand else walk)
+    of_face = draw_variants(len(sampler.faces), generator)
+    shared = draw_variants(len(pairs), seeded(seed, "variants", epoch, walk, 1))
+    for start in range(skip * batch, len(pairs), batch):
+        rows = torch.arange(start, start + batch) % len(pairs)
+        chosen = Pairs(pairs.source[rows], pairs.target[rows], pairs.truth[rows])
+        of_source = (of_face[chosen.source] + walk) % VARIANTS
+        yield chosen, torch.stack([of_source, shared[rows]], 1)
 
 
 def steps_of(faces: int, config: Schedule) -> tuple[int, int]:
     """Steps an epoch and in all, for so many labelled faces."""
-    an_epoch = -(-faces // config.batch_size) * (VARIANTS if config.expand else 1)
+    an_epoch = -(-faces // config.batch_size) * _walks(config)
     total = an_epoch * config.epochs
     if config.max_steps is not None:
         total = min(total, max(config.max_steps, an_epoch * config.least_epochs))

@@ -1,7 +1,9 @@
 """The manifest of a prepared folder: one row a face, a CSV that the ``folder`` reader can read too."""
 
 import csv
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from relgan.expressions import CANONICAL
 from relgan.faces.image import decode
 
 NAME = "manifest.csv"
+LOADERS = 16
+"""Threads that read pictures, at most; decoding leaves the interpreter to the others."""
 FACE_COLUMNS = tuple(field.name for field in fields(Face))
 POINTS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 COLUMNS = (
@@ -121,10 +125,16 @@ def load_prepared(folder: Path) -> tuple[list[Face], NDArray[np.uint8]]:
         faces.append(Face(**{**values, "path": str(folder / values["path"])}))
     first = decode(read_bytes(faces[0].path), faces[0].path)
     pictures = np.empty((len(faces), *first.shape), np.uint8)
-    for index, face in enumerate(faces):
-        picture = decode(read_bytes(face.path), face.path)
+
+    def load(index: int) -> None:
+        path = faces[index].path
+        picture = decode(read_bytes(path), path)
         if picture.shape != first.shape or picture.shape[0] != picture.shape[1]:
             size = f"{picture.shape[1]}x{picture.shape[0]}"
-            raise InputError(f"{face.path}: {size} pixels, the others are not; run relgan prepare again")
+            raise InputError(f"{path}: {size} pixels, the others are not; run relgan prepare again")
         pictures[index] = picture
+
+    with ThreadPoolExecutor(min(LOADERS, os.cpu_count() or 1)) as pool:
+        for _ in pool.map(load, range(len(faces))):
+            pass
     return faces, pictures

@@ -34,7 +34,7 @@ Performance = tuple[str, str | None]
 
 
 class PairSampler:
-    """Draws an epoch of pairs in which every labelled face is the source once.
+    """Draws an epoch of pairs in which every labelled face is the source once, or ``visits`` (N,) times.
 
     For a source of expression e:
     - its target is any picture of another person who shows e in the same sitting (of the same person where
@@ -51,9 +51,12 @@ class PairSampler:
         InputError: no face has an expression.
     """
 
-    def __init__(self, faces: Sequence[Face]) -> None:
+    def __init__(self, faces: Sequence[Face], visits: Sequence[int] | None = None) -> None:
         self.faces = list(faces)
-        self.sources = [i for i, face in enumerate(faces) if face.expression is not None]
+        times = visits if visits is not None else [1] * len(faces)
+        self.sources = [
+            i for i, face in enumerate(faces) if face.expression is not None for _ in range(times[i])
+        ]
         if not self.sources:
             raise InputError("no face has an expression; stage 1 needs labelled sources")
         pictures: dict[tuple[str, str | None], list[int]] = defaultdict(list)  # (subject, sitting) -> faces

@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ class FaceTensors:
         classes: the run's expressions in order; ``expression`` holds positions in it.
         people: the subjects of these faces in order; ``identity`` holds positions in it.
         expression, identity: (N,) int64, -1 where unknown.
+        visits: how often an epoch takes each face as a source; once where None.
     """
 
     faces: list[Face]
@@ -32,6 +34,7 @@ class FaceTensors:
     people: list[str]
     expression: Tensor
     identity: Tensor
+    visits: tuple[int, ...] | None = None
 
     @classmethod
     def of(
@@ -55,17 +58,26 @@ class FaceTensors:
     def subset(self, positions: Sequence[int]) -> "FaceTensors":
         """The faces at these positions; the people are numbered anew, the classes stay."""
         faces = [self.faces[i] for i in positions]
-        return FaceTensors.of(faces, self.pictures[torch.tensor(positions, dtype=torch.int64)], self.classes)
+        some = FaceTensors.of(faces, self.pictures[torch.tensor(positions, dtype=torch.int64)], self.classes)
+        return some if self.visits is None else replace(some, visits=tuple(self.visits[i] for i in positions))
 
     def to(self, device: torch.device) -> "FaceTensors":
-        return FaceTensors(
-            self.faces,
-            self.pictures.to(device),
-            self.classes,
-            self.people,
-            self.expression.to(device),
-            self.identity.to(device),
-        )
+        moved = ("pictures", "expression", "identity")
+        there = replace(self, **{name: getattr(self, name).to(device) for name in moved})
+        if "_digest" in self.__dict__:  # gigabytes need not be read again
+            there.__dict__["_digest"] = self._digest
+        return there
+
+    @cached_property
+    def has_strangers(self) -> bool:
+        """Whether there are faces whose person is unknown."""
+        return any(face.subject is None for face in self.faces)
+
+    def labelled(self) -> Tensor:
+        """Positions of the faces with an expression, each as often as it is to be visited."""
+        times = self.visits or [1] * len(self)
+        known = (self.expression != UNKNOWN).tolist()
+        return torch.tensor([i for i in range(len(self)) if known[i] for _ in range(times[i])])
 
     def views(self, positions: Tensor, variants: Tensor, size: int) -> Tensor:
         """(B, 3, size, size) in [-1, 1]: the given view of the face at each position, both (B,)."""
@@ -73,10 +85,16 @@ class FaceTensors:
         return views(self.pictures[positions.to(device)], variants.to(device), size)
 
     def digest(self) -> str:
-        """SHA-256 of the labels and the pictures."""
+        """SHA-256 of the labels, the visits and the pictures."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
         digest = hashlib.sha256(repr(self.classes).encode())
         for face in self.faces:
             digest.update(f"{face.subject}|{face.expression}|{face.sequence}|{face.frame}\n".encode())
+        if self.visits is not None:
+            digest.update(repr(self.visits).encode())
         digest.update(np.ascontiguousarray(self.pictures.cpu().numpy()).data)
         return digest.hexdigest()
 

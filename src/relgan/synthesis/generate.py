@@ -27,7 +27,14 @@ from relgan.data.manifest import write_table
 from relgan.errors import InputError
 from relgan.expressions import CANONICAL, canonical
 from relgan.synthesis.head import import_anny, load_head
-from relgan.synthesis.photographer import MANIFEST_COLUMNS, Photographer, Row, Settings
+from relgan.synthesis.photographer import (
+    MANIFEST_COLUMNS,
+    SITTINGS_AT_ONCE,
+    Photographer,
+    Row,
+    Settings,
+    Taken,
+)
 
 MANIFEST = "manifest.csv"
 SUMMARY = "synthesis.json"
@@ -78,7 +85,7 @@ def synthesize(
             of a pair exists exactly where the column `take` agrees.
         workers: processes, one CPU core each. With more than one, a script needs ``if __name__ ==
         "__main__":``.
-        device: torch device.
+        device: torch device, or "auto": a GPU where there is one; it changes pictures by rounding.
         progress: show a progress bar on standard error.
 
     Raises:
@@ -89,6 +96,8 @@ def synthesize(
     out = Path(out)
     settings = _checked(people, expressions, frames, size, yaw, seed, sittings, takes)
     import_anny()
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         done = _open(out, settings)
         if done is None:
@@ -191,7 +200,7 @@ def _run(out: Path, settings: Settings, workers: int, device: str, progress: boo
         TimeRemainingColumn(),
     )  # fmt: skip
     begun = time.perf_counter()
-    load_head(device)  # bake it once, before workers would all do so
+    load_head("cpu")  # bake it once, before workers would all do so
     with (
         (out / JOURNAL).open("a", encoding="utf-8") as journal,
         Progress(*columns, console=Console(stderr=True), disable=not progress) as bar,
@@ -247,27 +256,31 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _serial(todo: Sittings, out: Path, settings: Settings, device: str) -> Iterator[tuple[list[Row], int]]:
+def _lots(todo: Sittings, device: str) -> Iterator[Sittings]:
+    """What is photographed at once: a sitting on a CPU, several on a GPU."""
+    several = 1 if torch.device(device).type == "cpu" else SITTINGS_AT_ONCE
+    return (todo[start : start + several] for start in range(0, len(todo), several))
+
+
+def _serial(todo: Sittings, out: Path, settings: Settings, device: str) -> Iterator[Taken]:
     with _one_thread():
         photographer = Photographer(out, settings, device)
-        for person, sitting in todo:
-            yield photographer.photograph(person, sitting)
+        for lot in _lots(todo, device):
+            yield from photographer.photograph(lot)
 
 
-def _parallel(
-    todo: Sittings, out: Path, settings: Settings, device: str, workers: int
-) -> Iterator[tuple[list[Row], int]]:
-    """The results in order; only a few sittings per worker are under way or waiting."""
+def _parallel(todo: Sittings, out: Path, settings: Settings, device: str, workers: int) -> Iterator[Taken]:
+    """The results in order; only a few lots per worker are under way or waiting."""
     context = multiprocessing.get_context("spawn")  # a forked torch may hang in its thread pool
     with ProcessPoolExecutor(workers, context, _start, (out, settings, device)) as pool:
-        waiting: deque[Future[tuple[list[Row], int]]] = deque()
+        waiting: deque[Future[list[Taken]]] = deque()
         try:
-            for person, sitting in todo:
-                waiting.append(pool.submit(_work, person, sitting))
+            for lot in _lots(todo, device):
+                waiting.append(pool.submit(_work, lot))
                 if len(waiting) >= 4 * workers:
-                    yield waiting.popleft().result()
+                    yield from waiting.popleft().result()
             while waiting:
-                yield waiting.popleft().result()
+                yield from waiting.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -278,5 +291,5 @@ def _start(out: Path, settings: Settings, device: str) -> None:
     _worker["photographer"] = Photographer(out, settings, device)
 
 
-def _work(person: int, sitting: int) -> tuple[list[Row], int]:
-    return _worker["photographer"].photograph(person, sitting)
+def _work(lot: Sittings) -> list[Taken]:
+    return _worker["photographer"].photograph(lot)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,14 @@ MANIFEST_COLUMNS = (
     *("seed", "yaw", "pitch", "roll", "female", "years"),
     *unit_columns(),
 )
-CPU_BATCH, GPU_BATCH = 4, 64
+CPU_BATCH, GPU_BATCH = 4, 192
+SITTINGS_AT_ONCE = 8
+"""On a GPU, which is waited for less the more pictures it renders at once."""
 DAMPING, TRIES = 0.82, 4  # a picture with a leak is taken again with weaker units
 
 Row = dict[str, Any]
+Taken = tuple[list[Row], int]
+"""The manifest rows of a sitting, and how many of its pictures had to be taken again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,29 +75,37 @@ class Photographer:
     def __init__(self, out: Path, settings: Settings, device: str) -> None:
         self.out, self.settings = out, settings
         self.studio = Studio(settings.size, device)
-        self.batch = CPU_BATCH if device == "cpu" else GPU_BATCH
+        on_cpu = torch.device(device).type == "cpu"
+        self.batch = CPU_BATCH if on_cpu else GPU_BATCH
         self._model: tuple[int, Model] | None = None
         self._takes: dict[tuple[str, int], Take] = {}
 
-    def photograph(self, person: int, sitting: int) -> tuple[list[Row], int]:
-        """The pictures of one sitting, written; their manifest rows, and how many had to be taken again."""
+    def photograph(self, sittings: Sequence[tuple[int, int]]) -> list[Taken]:
+        """The pictures of some sittings (person, number of the sitting), written; sitting by sitting their
+        manifest rows, and how many had to be taken again."""
         settings = self.settings
-        model = self._person(person)
-        scene = draw_sitting(settings.seed, person, sitting, settings.yaw)
-        pictures = self._planned(person, sitting, scene)
-        rows: list[Row] = []
-        rejected = 0
-        for start in range(0, len(pictures), self.batch):
-            some = pictures[start : start + self.batch]
-            shown = [with_rest(picture.units, model.person.rest) for picture in some]
+        jobs: list[tuple[int, Model, _Picture]] = []
+        for place, (person, sitting) in enumerate(sittings):
+            model = self._person(person)
+            scene = draw_sitting(settings.seed, person, sitting, settings.yaw)
+            jobs += [(place, model, picture) for picture in self._planned(person, sitting, scene)]
+        rows: list[list[Row]] = [[] for _ in sittings]
+        rejected = [0] * len(sittings)
+        for start in range(0, len(jobs), self.batch):
+            some = jobs[start : start + self.batch]
+            models = [model for _, model, _ in some]
+            shown = [with_rest(picture.units, model.person.rest) for _, model, picture in some]
             units = torch.from_numpy(np.stack(shown))
-            rendered, units, again = self._take(model, units, [picture.shot for picture in some])
-            rejected += again
-            for k, picture in enumerate(some):
+            rendered, units, again = self._take(models, units, [picture.shot for _, _, picture in some])
+            pictures, points, leaks = (
+                part.cpu().numpy() for part in (rendered.pictures, rendered.landmarks, rendered.leaks)
+            )
+            for k, (place, model, picture) in enumerate(some):
                 path = f"faces/{picture.name}.png"
-                Image.fromarray(rendered.pictures[k].cpu().numpy()).save(self.out / path, compress_level=4)
-                rows.append(self._row(model, picture, path, units[k], rendered, k))
-        return rows, rejected
+                Image.fromarray(pictures[k]).save(self.out / path, compress_level=2)
+                rows[place].append(self._row(model, picture, path, units[k], points[k], bool(leaks[k])))
+                rejected[place] += again[k]
+        return list(zip(rows, rejected, strict=True))
 
     def _person(self, person: int) -> Model:
         if self._model is None or self._model[0] != person:
@@ -131,28 +144,34 @@ class Photographer:
         return planned
 
     def _take(
-        self, model: Model, units: torch.Tensor, shots: list[Shot]
-    ) -> tuple[Rendered, torch.Tensor, int]:
-        """Render; take those with a leak again with weaker units."""
-        result = self.studio.render([model] * len(shots), units, shots)
-        again = 0
+        self, models: list[Model], units: torch.Tensor, shots: list[Shot]
+    ) -> tuple[Rendered, torch.Tensor, list[int]]:
+        """Render; take those with a leak again with weaker units. The last: how often each was."""
+        result = self.studio.render(models, units, shots)
+        again = [0] * len(shots)
         for _ in range(TRIES):
             bad = result.leaks.nonzero()[:, 0].tolist()
             if not bad:
                 break
-            again += len(bad)
             units = units.clone()
             units[bad] *= DAMPING
-            repeated = self.studio.render([model] * len(bad), units[bad], [shots[k] for k in bad])
+            repeated = self.studio.render([models[k] for k in bad], units[bad], [shots[k] for k in bad])
             for name in ("pictures", "landmarks", "leaks"):
                 getattr(result, name)[bad] = getattr(repeated, name)
+            for k in bad:
+                again[k] += 1
         return result, units, again
 
     def _row(
-        self, model: Model, picture: _Picture, path: str, units: torch.Tensor, rendered: Rendered, k: int
+        self,
+        model: Model,
+        picture: _Picture,
+        path: str,
+        units: torch.Tensor,
+        points: np.ndarray[Any, np.dtype[np.float32]],
+        leaking: bool,
     ) -> Row:
         settings, person, shot = self.settings, model.person, picture.shot
-        points = rendered.landmarks[k].tolist()
         row: Row = {
             "path": path,
             "expression": picture.expression,
@@ -178,10 +197,10 @@ class Photographer:
             "female": int(person.female),
             "years": round(person.years),
         }
-        for point, (x, y) in zip(POINTS, points, strict=True):
+        for point, (x, y) in zip(POINTS, points.tolist(), strict=True):
             row[f"{point}_x"], row[f"{point}_y"] = round(x, 2), round(y, 2)
         row |= {
             name: f"{value:.3g}" for name, value in zip(unit_columns(), units.flatten().tolist(), strict=True)
         }
-        row["leaking"] = bool(rendered.leaks[k])
+        row["leaking"] = leaking
         return row
