@@ -308,8 +308,8 @@ def test_a_shift_moves_pictures_and_mirrors_their_edges() -> None:
     assert torch.equal(moved[0, 0, :-1, 2:], picture[0, 0, 1:, :-2])
     assert torch.equal(moved[0, 0, :-1, 1], picture[0, 0, 1:, 1])  # column -1 is column 1
     assert torch.equal(shifted(picture, (0, 0)), picture)
-    assert torch.equal(shifted(picture, torch.tensor([2, -1])), moved)  # as on a GPU
-    assert torch.equal(shifted(picture, torch.tensor([0, 0])), picture)
+    assert torch.equal(shifted(picture, (torch.tensor(2), torch.tensor(-1))), moved)  # as on a GPU
+    assert torch.equal(shifted(picture, (torch.tensor(0), torch.tensor(0))), picture)
 
 
 def test_shifts_follow_seed_and_step_and_stay_within_reach() -> None:

@@ -68,7 +68,7 @@ class Synthesize:
     seed: Count = 0
     """Everything drawn follows from it."""
     workers: SomeCount = None
-    """Processes; one a core where not given."""
+    """Processes; where not given one a core, or one for every four cores that share a GPU."""
     device: Device = "auto"
     """Where to render; auto is cuda where there is one."""
 
@@ -120,7 +120,7 @@ def synthesize(verb: Synthesize) -> None:
         sittings=verb.sittings,
         takes=verb.takes,
         seed=verb.seed,
-        workers=verb.workers or os.cpu_count() or 1,
+        workers=verb.workers,
         device=verb.device,
     )
     print(f"{done.faces} faces in {verb.out} ({done.seconds:.0f} s, {done.rejected} taken again)")

@@ -21,8 +21,18 @@ from relgan.data.batches import steps_of
 from relgan.data.tensors import FaceTensors
 from relgan.losses import UNKNOWN, masked_cross_entropy
 from relgan.models import Baseline, Classifier, Encoder, initialise
+from relgan.recorded import Recorded, ToldFaces
 from relgan.seeds import seeded
-from relgan.training import RunLog, Tally, decayed, moments, one_thread, set_rate, snapshot
+from relgan.training import (
+    RunLog,
+    Tally,
+    decayed,
+    moments,
+    one_thread,
+    place_rates,
+    set_rate,
+    snapshot,
+)
 
 if TYPE_CHECKING:  # seconds to import, and prediction does without
     from lightning.fabric import Fabric
@@ -188,15 +198,27 @@ def train_baseline(
     if start is not None:
         raw.encoder.load_state_dict(start.encoder.state_dict())
     raw.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    model, optimiser = fabric.setup(
-        raw,
-        torch.optim.Adam(
-            raw.parameters(),
-            stage.learning_rate,
-            betas=(stage.beta1, 0.999),
-            fused=fabric.device.type in ("cpu", "cuda"),
-        ),
+    adam = torch.optim.Adam(
+        raw.parameters(),
+        stage.learning_rate,
+        betas=(stage.beta1, 0.999),
+        fused=fabric.device.type in ("cpu", "cuda"),
     )
+    place_rates(adam, fabric.device)
+    model, optimiser = fabric.setup(raw, adam)
+
+    def one_step(told: ToldFaces) -> Tensor:
+        pictures = jittered(data.views(told.rows, told.variants, config.size), told.light, stage.jitter)
+        labels = data.expression[told.rows.to(data.expression.device)]
+        loss = masked_cross_entropy(model(pictures), labels)
+        optimiser.zero_grad()
+        fabric.backward(loss)
+        optimiser.step()
+        return loss.detach()[None]
+
+    take_step: Callable[[ToldFaces], Tensor] = one_step
+    if fabric.device.type == "cuda" and fabric.world_size == 1:
+        take_step = Recorded(one_step, fabric.device)
     log = RunLog(out) if fabric.is_global_zero else None
     tries = moments(total, stage.choices)
     choice, kept_state = Choice(), None
@@ -211,18 +233,14 @@ def train_baseline(
                     break
                 rows = order[torch.arange(start_row, start_row + stage.batch_size) % len(order)]
                 rows = rows[fabric.global_rank :: fabric.world_size]
-                pictures = data.views(rows, (of_face[rows] + walk) % VARIANTS, config.size)
                 light = seeded(seed, "baseline-jitter", step, fabric.global_rank)
-                pictures = jittered(pictures, draw_jitter(len(rows), light), stage.jitter)
                 model.train()
                 if stage.decay:
                     set_rate(optimiser, stage.learning_rate * decayed(step, total))
-                loss = masked_cross_entropy(model(pictures), data.expression[rows.to(data.expression.device)])
-                optimiser.zero_grad()
-                fabric.backward(loss)
-                optimiser.step()
+                views = (of_face[rows] + walk) % VARIANTS
+                losses = take_step(ToldFaces(rows, views, draw_jitter(len(rows), light)))
                 step += 1
-                tally.add(("loss",), loss.detach()[None])
+                tally.add(("loss",), losses)
                 noted = step % 10 == 0 or step == total
                 if noted:
                     sums, count = tally.take()

@@ -27,8 +27,8 @@ FEATURE_BLOCKS = 4
 """Blocks of the encoder that ``lambda_features`` looks at."""
 
 
-Shift = tuple[int, int] | Tensor
-"""Pixels to the right and down; a tensor (2,) where the numbers must stay on a GPU."""
+Shift = tuple[int, int] | tuple[Tensor, Tensor]
+"""Pixels to the right and down; tensors () where the numbers must stay on a GPU."""
 
 
 def shifted(pictures: Tensor, shift: Shift) -> Tensor:
@@ -39,13 +39,13 @@ def shifted(pictures: Tensor, shift: Shift) -> Tensor:
     alike, breaks the grid; it is the translation of DiffAugment (Zhao et al. 2020), which helps where faces
     are few.
     """
-    if isinstance(shift, Tensor):
+    right, down = shift
+    if isinstance(right, Tensor) or isinstance(down, Tensor):
         last = pictures.shape[-1] - 1
         places = torch.arange(last + 1, device=pictures.device)
         columns, rows = (last - (last - (places - move).abs()).abs() for move in shift)
         moved = pictures.index_select(2, rows).index_select(3, columns)
         return moved.contiguous(memory_format=torch.channels_last)
-    right, down = shift
     if not right and not down:
         return pictures
     size, reach = pictures.shape[-1], max(abs(right), abs(down))

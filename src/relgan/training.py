@@ -42,6 +42,8 @@ def make_fabric(precision: Precision = "auto", accelerator: Device = "auto", dev
     from lightning.fabric import Fabric
 
     chosen = ("bf16-mixed" if bf16_is_native() else "32-true") if precision == "auto" else precision
+    if torch.cuda.is_available():
+        torch.set_float32_matmul_precision("high")
     try:
         fabric = Fabric(accelerator=accelerator, devices=devices, precision=chosen)
     except Exception as error:

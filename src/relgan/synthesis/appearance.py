@@ -14,6 +14,7 @@ from torch import Tensor
 from relgan.synthesis.chart import Chart, azimuth_degrees, bell, noise, smooth_step
 from relgan.synthesis.grooming import Hair
 from relgan.synthesis.people import Person
+from relgan.synthesis.upload import upload
 
 MELANIN_ABSORBS = (0.84, 1.0, 1.22)
 HAEMOGLOBIN_ABSORBS = (0.16, 1.0, 1.05)
@@ -46,7 +47,7 @@ def paint(person: Person, chart: Chart) -> Tensor:
     """(H, W, 5): albedo, gloss (0 dull to 1 oily, above for lips), and how much of the texel is hair."""
     position = chart.position
     x, y, z = position.unbind(-1)
-    offset = torch.from_numpy(person.skin.noise_offset).to(position.device)
+    offset = upload(person.skin.noise_offset, position.device)
     canvas = _Canvas(
         x=x,
         y=y,
@@ -67,7 +68,7 @@ def paint(person: Person, chart: Chart) -> Tensor:
     _paint_scalp(canvas, person, chart, offset)
     _paint_lashes(canvas, person, chart)
     below = (z < person.collar + 0.25 * canvas.across) & (z < 0.62)
-    canvas.cover(below.float(), torch.tensor(person.clothes, device=x.device))
+    canvas.cover(below.float(), upload(person.clothes, x.device))
     canvas.gloss = torch.where(below, 0.0, canvas.gloss)
     return torch.cat([canvas.albedo, canvas.gloss[..., None], canvas.hair[..., None]], -1)
 
@@ -108,7 +109,7 @@ def _paint_skin(canvas: _Canvas, person: Person, chart: Chart, lips: Tensor) -> 
 
 
 def _row(values: tuple[float, ...], like: Tensor) -> Tensor:
-    return torch.tensor(values, device=like.device)
+    return upload(values, like.device)
 
 
 def _paint_makeup(canvas: _Canvas, person: Person, chart: Chart, lips: Tensor) -> None:
@@ -180,8 +181,8 @@ def _paint_brows(canvas: _Canvas, person: Person, offset: Tensor) -> None:
 
 def hairline_z(hair: Hair, azimuth: Tensor) -> Tensor:
     """The hairline's height in metres at azimuths in degrees (0 to 180)."""
-    knots = torch.tensor(HAIRLINE_AZIMUTH, device=azimuth.device)
-    heights = torch.tensor(HAIRLINE_Z, device=azimuth.device)
+    knots = upload(HAIRLINE_AZIMUTH, azimuth.device)
+    heights = upload(HAIRLINE_Z, azimuth.device)
     upper = torch.searchsorted(knots, azimuth.contiguous()).clamp(1, len(knots) - 1)
     t = ((azimuth - knots[upper - 1]) / (knots[upper] - knots[upper - 1])).clamp(0, 1)
     line = torch.lerp(heights[upper - 1], heights[upper], t)

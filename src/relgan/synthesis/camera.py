@@ -13,6 +13,7 @@ from torch import Tensor
 from relgan.faces.align import TEMPLATE
 from relgan.synthesis.head import LEFT_EYE, RIGHT_EYE, SKIN, Head
 from relgan.synthesis.sittings import Shot
+from relgan.synthesis.upload import upload
 
 PIVOT = (0.0, -0.02, 0.66)  # where the head turns on the neck, metres on the mean head
 LANDMARKS = (
@@ -34,7 +35,7 @@ class View:
     eye: Tensor  # (B, 3) the camera's place in the posed frame
 
     def pose(self, points: Tensor) -> Tensor:
-        pivot = torch.tensor(PIVOT, device=points.device)
+        pivot = upload(PIVOT, points.device)
         return (points - pivot) @ self.rotation.transpose(1, 2) + pivot
 
     def turn(self, directions: Tensor) -> Tensor:
@@ -63,7 +64,7 @@ def _landmark_vertices(head: Head) -> Tensor:
 def landmarks_of(head: Head, vertices: Tensor) -> Tensor:
     """(B, V, 3) to (B, 5, 3): pupils looking straight ahead, nose tip, mouth corners, in the order of
     LANDMARKS."""
-    ahead = torch.tensor([0.0, -0.0155, 0.0], device=vertices.device)
+    ahead = upload([0.0, -0.0155, 0.0], vertices.device)
     eyes = [vertices[:, head.part_vertices(part)].mean(1) + ahead for part in (RIGHT_EYE, LEFT_EYE)]
     return torch.cat([torch.stack(eyes, 1), vertices[:, _landmark_vertices(head)]], 1)
 
@@ -72,16 +73,16 @@ def view_of(head: Head, vertices: Tensor, shots: Sequence[Shot], size: int) -> V
     """The camera of each shot, with the aligned face's frame of `size` pixels fitted to the projected
     landmarks."""
     device = vertices.device
-    angles = torch.tensor([[shot.yaw, shot.pitch, shot.roll] for shot in shots], device=device)
+    angles = upload([[shot.yaw, shot.pitch, shot.roll] for shot in shots], device)
     rotation = _rotations(torch.deg2rad(angles))
-    distance = torch.tensor([shot.sitting.distance for shot in shots], device=device)
-    middle = torch.tensor([0.0, -0.13, 0.70], device=device)
-    eye = middle - distance[:, None] * torch.tensor([0.0, 1.0, 0.0], device=device)
+    distance = upload([shot.sitting.distance for shot in shots], device)
+    middle = upload([0.0, -0.13, 0.70], device)
+    eye = middle - distance[:, None] * upload([0.0, 1.0, 0.0], device)
     unit = torch.eye(2, 3, device=device).expand(len(shots), 2, 3)
     view = View(rotation, distance, unit, eye)
     flat = view.project(view.pose(landmarks_of(head, vertices)))[..., :2]
-    error = torch.tensor([shot.misalignment for shot in shots], device=device)
-    template = torch.tensor(TEMPLATE, device=device, dtype=torch.float32) * size
+    error = upload([shot.misalignment for shot in shots], device)
+    template = upload(TEMPLATE, device, torch.float32) * size
     return View(rotation, distance, _fit(flat, template, error), eye)
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from relgan.synthesis.head import SKIN, Head, load_head
 from relgan.synthesis.rasterize import EMPTY, barycentric, interpolate, rasterize, triangle_of
+from relgan.synthesis.upload import upload
 
 AXIS_Y = -0.02  # the vertical axis of the chart stands this far in front of the mesh's own
 AZIMUTH_LIMIT = math.radians(115)
@@ -63,7 +64,7 @@ def load_chart(texel_mm: float, device: str = "cpu") -> Chart:
     head = load_head(device)
     width = round(2 * AZIMUTH_LIMIT * RADIUS * 1000 / texel_mm)
     height = round((TOP_Z - BOTTOM_Z) * 1000 / texel_mm)
-    coordinates = chart_coordinates(head.template) * torch.tensor([width, height], device=head.device)
+    coordinates = chart_coordinates(head.template) * upload([width, height], head.device)
     outward = torch.hypot(head.template[:, 0], head.template[:, 1] - AXIS_Y)
     points = torch.cat([coordinates, (1 - outward)[:, None]], 1)[None]
     inside = head.masks["mouth"][head.faces].amax(1) > 0.5

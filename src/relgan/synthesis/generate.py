@@ -35,6 +35,7 @@ from relgan.synthesis.photographer import (
     Settings,
     Taken,
 )
+from relgan.synthesis.upload import HANDS
 
 MANIFEST = "manifest.csv"
 SUMMARY = "synthesis.json"
@@ -63,7 +64,7 @@ def synthesize(
     seed: int = 0,
     sittings: int = 1,
     takes: int = 8,
-    workers: int = 1,
+    workers: int | None = 1,
     device: str = "cpu",
     progress: bool = True,
 ) -> Synthesized:
@@ -83,8 +84,8 @@ def synthesize(
         takes: performances of each expression; each is given by many people, unit by unit the same, so that
         the truth
             of a pair exists exactly where the column `take` agrees.
-        workers: processes, one CPU core each. With more than one, a script needs ``if __name__ ==
-        "__main__":``.
+        workers: processes, one CPU core each; None: one a core, or one for every four cores that share a GPU.
+        With more than one, a script needs ``if __name__ == "__main__":``.
         device: torch device, or "auto": a GPU where there is one; it changes pictures by rounding.
         progress: show a progress bar on standard error.
 
@@ -98,6 +99,9 @@ def synthesize(
     import_anny()
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    if workers is None:
+        cores = os.cpu_count() or 1
+        workers = cores if torch.device(device).type == "cpu" else max(1, cores // HANDS)
     try:
         done = _open(out, settings)
         if done is None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from relgan.synthesis.grooming import Glasses
 from relgan.synthesis.head import SKIN, Head
 from relgan.synthesis.people import Person
+from relgan.synthesis.upload import upload
 
 RIM_POINTS, BRIDGE_POINTS, TEMPLE_POINTS = 40, 8, 6
 SIDES = 4  # of a tube's cross-section
@@ -36,7 +37,7 @@ def glasses_faces(device: str = "cpu") -> Tensor:
                 c, d = (start + (k + 1) % points * SIDES + s for s in (side, (side + 1) % SIDES))
                 faces += [(a, c, b), (b, c, d)]
         start += points * SIDES
-    return torch.tensor(faces, device=device)
+    return upload(faces, device)
 
 
 def glasses_mesh(head: Head, person: Person, neutral: Tensor) -> Tensor:
@@ -62,7 +63,7 @@ def glasses_mesh(head: Head, person: Person, neutral: Tensor) -> Tensor:
     inner = [rim[(rim[:, 0].abs() + 0.15 * (rim[:, 2] - z - 0.004).abs()).argmin()] for rim in rims]
     t = torch.linspace(0, 1, BRIDGE_POINTS, device=neutral.device)[:, None]
     arch = 0.003 * torch.sin(math.pi * t)
-    between = torch.lerp(inner[0], inner[1], t) + arch * torch.tensor([0.0, -0.6, 1.0], device=neutral.device)
+    between = torch.lerp(inner[0], inner[1], t) + arch * upload([0.0, -0.6, 1.0], neutral.device)
     tubes.append(_tube(between, glasses.thickness, closed=False))
     for rim, sign in zip(rims, (1.0, -1.0), strict=True):
         hinge = rim[(rim[:, 0] * sign + 0.3 * rim[:, 2]).argmax()]
@@ -81,7 +82,7 @@ def _rim(glasses: Glasses, eye_x: Tensor, front: Tensor, z: Tensor) -> Tensor:
     across = angle.cos().sign() * angle.cos().abs() ** power * glasses.half_width
     up = angle.sin().sign() * angle.sin().abs() ** power * glasses.half_height
     sign = torch.sign(eye_x)
-    x = sign * torch.maximum(eye_x.abs() + 0.0015, eye_x.new_tensor(glasses.half_width + 0.0075)) + across
+    x = sign * torch.maximum(eye_x.abs() + 0.0015, upload(glasses.half_width + 0.0075, eye_x.device)) + across
     y = front + 0.6 * (x.abs() - 0.012).clamp(min=0) ** 2 / 0.06 - 0.05 * up
     return torch.stack([x, y, z - 0.002 + up], 1)
 
@@ -92,10 +93,10 @@ def _tube(curve: Tensor, thickness: float, closed: bool) -> Tensor:
     if not closed:
         along[0], along[-1] = curve[1] - curve[0], curve[-1] - curve[-2]
     along = torch.nn.functional.normalize(along, dim=1)
-    view = torch.tensor([0.0, 1.0, 0.0], device=curve.device)
+    view = upload([0.0, 1.0, 0.0], curve.device)
     across = torch.linalg.cross(along, view.expand_as(along))
     across = torch.where(
-        across.norm(dim=1, keepdim=True) < 0.3, torch.tensor([0.0, 0.0, 1.0], device=curve.device), across
+        across.norm(dim=1, keepdim=True) < 0.3, upload([0.0, 0.0, 1.0], curve.device), across
     )
     across = torch.nn.functional.normalize(across, dim=1)
     depth = torch.nn.functional.normalize(torch.linalg.cross(along, across), dim=1)

@@ -17,6 +17,7 @@ from relgan.synthesis.chart import AXIS_Y, bell, noise, smooth_step
 from relgan.synthesis.grooming import Hair
 from relgan.synthesis.head import SKIN, Head
 from relgan.synthesis.people import Person
+from relgan.synthesis.upload import upload
 
 COLUMNS, SCALP_ROWS, FALL_ROWS = 96, 18, 18
 ROWS = SCALP_ROWS + FALL_ROWS
@@ -62,7 +63,7 @@ def _scalp(head: Head) -> tuple[Tensor, Tensor, Tensor]:
         (template[:, 2] > 0.76) | (template[:, 0].abs() > 0.035) | (template[:, 1] > -0.03)
     )
     index = usable.nonzero()[:, 0]
-    offset = template[index] - torch.tensor(CENTRE, device=template.device)
+    offset = template[index] - upload(CENTRE, template.device)
     distance = offset.norm(dim=1)
     return index, offset / distance[:, None], distance
 
@@ -72,8 +73,8 @@ def hair_mesh(head: Head, person: Person, neutral: Tensor) -> Tensor:
     hair, device = person.hair, head.device
     if hair.style == "bald":
         return neutral.mean(0).expand(ROWS * COLUMNS, 3).clone()
-    offset = torch.from_numpy(person.skin.noise_offset).to(device)
-    centre = torch.tensor(CENTRE, device=device)
+    offset = upload(person.skin.noise_offset, device)
+    centre = upload(CENTRE, device)
     azimuth = _azimuths(device)
     directions = _scalp_directions(hair, azimuth, centre)  # (SCALP_ROWS, COLUMNS, 3)
     index, known, distance = _scalp(head)
@@ -98,7 +99,7 @@ def _scalp_directions(hair: Hair, azimuth: Tensor, centre: Tensor) -> Tensor:
     level = (1 - height**2).sqrt()
     edge = torch.stack([azimuth.sin() * level * 0.076, -azimuth.cos() * level * 0.098, line - centre[2]], 1)
     edge = edge / edge.norm(dim=1, keepdim=True)
-    crown = torch.nn.functional.normalize(torch.tensor([0.0, 0.25, 1.0], device=azimuth.device), dim=0)
+    crown = torch.nn.functional.normalize(upload([0.0, 0.25, 1.0], azimuth.device), dim=0)
     angle = torch.acos((edge @ crown).clamp(-1, 1))
     t = torch.linspace(0.02, 1, SCALP_ROWS, device=azimuth.device)[:, None]
     sideways = torch.nn.functional.normalize(edge - (edge @ crown)[:, None] * crown, dim=1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +66,11 @@ class Head:
         return self.template.device
 
     def part_vertices(self, part: int) -> Tensor:
-        vertices: Tensor = torch.unique(self.faces[self.part == part])
-        return vertices
+        return self._of_part[part]
+
+    @cached_property
+    def _of_part(self) -> tuple[Tensor, ...]:
+        return tuple(torch.unique(self.faces[self.part == part]) for part in range(len(PARTS)))
 
     def neutral(self, phenotype: Tensor, shape: Tensor) -> Tensor:
         """(B, 11) phenotypes and (B, K) shape weights to (B, V, 3) vertices."""

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from relgan.synthesis.rasterize import depth_of, rasterize
+from relgan.synthesis.upload import upload
 
 SKY_DIRECTIONS = 12
 SKY_MAP, KEY_MAP = 72, 208  # pixels
@@ -55,7 +56,7 @@ def _frames(directions: Tensor) -> Tensor:
     """(N, 3, 3): columns across, up and away from the light."""
     steep = directions[:, 2].abs() > 0.9
     helper = torch.where(
-        steep[:, None], directions.new_tensor([0.0, 1.0, 0.0]), directions.new_tensor([0.0, 0.0, 1.0])
+        steep[:, None], upload([0.0, 1.0, 0.0], directions.device), upload([0.0, 0.0, 1.0], directions.device)
     )
     across = F.normalize(torch.linalg.cross(directions, helper), dim=1)
     return torch.stack([across, torch.linalg.cross(directions, across), -directions], 2)
@@ -63,7 +64,7 @@ def _frames(directions: Tensor) -> Tensor:
 
 def _map_points(points: Tensor, frames: Tensor, size: int) -> Tensor:
     """(N, V, 3) as seen along the frames' light: column, row, depth."""
-    seen = (points - points.new_tensor(MAP_CENTRE)) @ frames
+    seen = (points - upload(MAP_CENTRE, points.device)) @ frames
     return torch.cat([(seen[..., :2] / MAP_REACH + 1) * (size / 2), seen[..., 2:] + 2], -1)
 
 
@@ -116,7 +117,7 @@ def key_visibility(
     shadow: KeyShadow, item: Tensor, points: Tensor, normals: Tensor, softness: Tensor
 ) -> Tensor:
     """How much of the key light reaches each point (N,): five taps, further apart for a larger lamp."""
-    lifted = points + 0.0016 * normals - points.new_tensor(MAP_CENTRE)
+    lifted = points + 0.0016 * normals - upload(MAP_CENTRE, points.device)
     frames = shadow.frames[item]
     seen = (lifted[:, None] @ frames)[:, 0]
     place = (seen[:, :2] / MAP_REACH + 1) * (KEY_MAP / 2)

@@ -24,6 +24,7 @@ from relgan.synthesis.expressions import (
 from relgan.synthesis.people import draw_person
 from relgan.synthesis.render import Model, Rendered, Studio
 from relgan.synthesis.sittings import Shot, Sitting, draw_shot, draw_sitting
+from relgan.synthesis.upload import beside
 
 FORMAT = 1
 MANIFEST_COLUMNS = (
@@ -100,12 +101,16 @@ class Photographer:
             pictures, points, leaks = (
                 part.cpu().numpy() for part in (rendered.pictures, rendered.landmarks, rendered.leaks)
             )
+            paths = [f"faces/{picture.name}.png" for _, _, picture in some]
+            beside(self.studio.device, self._write, zip(paths, pictures, strict=True))
             for k, (place, model, picture) in enumerate(some):
-                path = f"faces/{picture.name}.png"
-                Image.fromarray(pictures[k]).save(self.out / path, compress_level=2)
-                rows[place].append(self._row(model, picture, path, units[k], points[k], bool(leaks[k])))
+                rows[place].append(self._row(model, picture, paths[k], units[k], points[k], bool(leaks[k])))
                 rejected[place] += again[k]
         return list(zip(rows, rejected, strict=True))
+
+    def _write(self, file: tuple[str, np.ndarray[Any, np.dtype[np.uint8]]]) -> None:
+        path, picture = file
+        Image.fromarray(picture).save(self.out / path, compress_level=2)
 
     def _person(self, person: int) -> Model:
         if self._model is None or self._model[0] != person:

@@ -26,6 +26,7 @@ from relgan.synthesis.rasterize import EMPTY, barycentric, depth_of, interpolate
 from relgan.synthesis.sensor import background, develop
 from relgan.synthesis.shading import Eyes, Surface, shade, shade_hair
 from relgan.synthesis.sittings import Shot
+from relgan.synthesis.upload import upload
 from relgan.synthesis.wrinkles import activations, relief
 
 GLASSES = len(PARTS)
@@ -106,12 +107,12 @@ class Studio:
     def model(self, person: Person) -> Model:
         """Shape and paint a person, once for all pictures of them."""
         head = self.head
-        phenotype = torch.from_numpy(person.phenotype).to(self.device)[None]
-        neutral = head.neutral(phenotype, torch.from_numpy(person.shape).to(self.device)[None])[0]
+        phenotype = upload(person.phenotype, self.device)[None]
+        neutral = head.neutral(phenotype, upload(person.shape, self.device)[None])[0]
         # Everyone's head to the same place, so that cameras and lamps mean the same for all.
         eyes = torch.stack([neutral[head.part_vertices(part)].mean(0) for part in (1, 2)]).mean(0)
         neutral = neutral + (head.eye_centres.mean(0) - eyes)
-        offset = torch.from_numpy(person.skin.noise_offset).to(self.device)
+        offset = upload(person.skin.noise_offset, self.device)
         wander = 0.0016 * noise(head.template * 35 + offset)[:, :2]
         moved = head.template + torch.stack([wander[:, 0], wander[:, 0] * 0, wander[:, 1]], 1)
         return Model(
@@ -142,9 +143,9 @@ class Studio:
 
     def _set_up(self, models: Sequence[Model], units: Tensor, shots: Sequence[Shot]) -> tuple[_Scene, Tensor]:
         head = self.head
-        ancestry = torch.from_numpy(np.stack([model.person.ancestry for model in models])).to(self.device)
+        ancestry = upload(np.stack([model.person.ancestry for model in models]), self.device)
         weights = shape_weights(head, units, ancestry)
-        gaze = torch.tensor([shot.gaze for shot in shots], device=self.device)
+        gaze = upload([shot.gaze for shot in shots], self.device)
         for names, amount in zip(
             GAZE_SHAPES, (gaze[:, 0], -gaze[:, 0], gaze[:, 1], -gaze[:, 1]), strict=True
         ):
@@ -207,7 +208,7 @@ class Studio:
         is_skin = ((part == SKIN) & (fixed[:, 3] < 0.5)).float()
         rotated = torch.einsum("nij,nj->ni", scene.rotation[item], folds[:, :3])
         bumped = F.normalize(normal - rotated * (is_skin * (1 - skin[:, 4]))[:, None], dim=1)
-        frame = torch.tensor([_frame_colour(model.person) for model in scene.models], device=self.device)
+        frame = upload([_frame_colour(model.person) for model in scene.models], self.device)
         is_frame = (part == GLASSES)[:, None]
         surface = Surface(
             item=item,
@@ -232,7 +233,7 @@ class Studio:
 
     def _relief(self, scene: _Scene) -> Tensor:
         age, gain = (
-            torch.tensor([getattr(model.person, name) for model in scene.models], device=self.device)
+            upload([getattr(model.person, name) for model in scene.models], self.device)
             for name in ("wrinkle_age", "wrinkle_gain")
         )
         return relief(activations(scene.units, UNIT_INDEX, age, gain), self.texel_mm, self.chart)
@@ -283,7 +284,7 @@ class Studio:
             skin = 0.55 * float(np.exp(-1.0 * model.person.skin.melanin))
             scene = light.sky[1] + 0.6 * light.key[1]
             factors.append(shot.sitting.sensor.exposure * (0.33 / skin) ** 0.25 * (1.1 / scene) ** 0.6)
-        return torch.tensor(factors, device=self.device)
+        return upload(factors, self.device)
 
 
 def _unique(models: Sequence[Model]) -> tuple[list[Model], Tensor]:
@@ -303,11 +304,9 @@ def _frame_colour(person: Person) -> tuple[float, float, float]:
 def _eyes(models: Sequence[Model], centres: Tensor) -> Eyes:
     device = centres.device
     return Eyes(
-        iris_colour=torch.tensor([model.person.iris_colour for model in models], device=device),
-        iris_radius=torch.tensor([model.person.iris_radius for model in models], device=device),
-        noise_offset=torch.from_numpy(np.stack([model.person.skin.noise_offset for model in models])).to(
-            device
-        ),
+        iris_colour=upload([model.person.iris_colour for model in models], device),
+        iris_radius=upload([model.person.iris_radius for model in models], device),
+        noise_offset=upload(np.stack([model.person.skin.noise_offset for model in models]), device),
         centres=centres,
     )
 
@@ -322,15 +321,15 @@ def _hair_looks(models: Sequence[Model], device: torch.device) -> tuple[Tensor, 
         curl = 1.0 if style == "curly" else 0.35 * model.person.hair.wave
         ragged = 0.0 if falls or model.person.hair.fringe > 0 or style == "curly" else 1.0
         looks.append([curl, edge, 0.12 if falls or model.person.hair.fringe > 0 else 0.02, ragged])
-    colour = torch.tensor([model.person.hair.colour for model in models], device=device)
-    offset = torch.from_numpy(np.stack([model.person.skin.noise_offset for model in models])).to(device)
-    return colour, torch.tensor(looks, device=device), offset
+    colour = upload([model.person.hair.colour for model in models], device)
+    offset = upload(np.stack([model.person.skin.noise_offset for model in models]), device)
+    return colour, upload(looks, device), offset
 
 
 def _lamps(shots: Sequence[Shot], device: torch.device) -> Lamps:
     lights = [shot.sitting.light for shot in shots]
     names = ("sky", "gradient", "key", "key_direction", "key_softness", "shine")
-    return Lamps(*(torch.tensor([getattr(light, name) for light in lights], device=device) for name in names))
+    return Lamps(*(upload([getattr(light, name) for light in lights], device) for name in names))
 
 
 @lru_cache(maxsize=4)

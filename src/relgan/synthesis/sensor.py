@@ -11,6 +11,7 @@ from torch import Tensor
 
 from relgan.synthesis.chart import noise
 from relgan.synthesis.sittings import Background, Shot
+from relgan.synthesis.upload import beside, upload
 
 LUMA = (0.299, 0.587, 0.114)
 # The JPEG standard's tables (Annex K) for luminance and chrominance.
@@ -33,12 +34,11 @@ def background(backgrounds: Sequence[Background], size: int, device: torch.devic
     small = max(size // 4, 8)
     across, down = torch.meshgrid(*(torch.linspace(0, 1, small, device=device),) * 2, indexing="xy")
     top, bottom, offset = (
-        torch.tensor([getattr(b, name) for b in backgrounds], device=device)
+        upload([getattr(b, name) for b in backgrounds], device)
         for name in ("top", "bottom", "clutter_offset")
     )
     clutter, scale = (
-        torch.tensor([getattr(b, name) for b in backgrounds], device=device)
-        for name in ("clutter", "clutter_scale")
+        upload([getattr(b, name) for b in backgrounds], device) for name in ("clutter", "clutter_scale")
     )
     wall = torch.lerp(top[:, None, None], bottom[:, None, None], down[None, :, :, None])
     place = torch.stack([across, down, torch.zeros_like(across)], -1)[None] * scale[:, None, None, None]
@@ -55,9 +55,7 @@ def develop(light: Tensor, shots: Sequence[Shot], exposure: Tensor, supersample:
     sensors = [shot.sitting.sensor for shot in shots]
 
     def column(name: str) -> Tensor:
-        return torch.tensor([float(getattr(sensor, name)) for sensor in sensors], device=device).view(
-            -1, 1, 1, 1
-        )
+        return upload([float(getattr(sensor, name)) for sensor in sensors], device).view(-1, 1, 1, 1)
 
     linear = F.avg_pool2d(light.permute(0, 3, 1, 2), supersample) * exposure.view(-1, 1, 1, 1)
     size = linear.shape[-1]
@@ -69,16 +67,17 @@ def develop(light: Tensor, shots: Sequence[Shot], exposure: Tensor, supersample:
     )
     linear = linear * warm
     tone = (linear * (1 + linear / 4) / (1 + 0.85 * linear)).clamp(0, 1) ** (1 / 2.2)
-    luma = (tone * torch.tensor(LUMA, device=device).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    luma = (tone * upload(LUMA, device).view(1, 3, 1, 1)).sum(1, keepdim=True)
     # A monochrome film is less sensitive to red than the eye, so that lips come out dark, or more.
-    film = torch.tensor([sensor.film for sensor in sensors], device=device).view(-1, 3, 1, 1)
+    film = upload([sensor.film for sensor in sensors], device).view(-1, 3, 1, 1)
     picture = luma + (tone - luma) * column("saturation")
     picture = torch.where(column("grey") > 0.5, (tone * film).sum(1, keepdim=True).expand_as(tone), picture)
     picture = (picture - 0.5) * column("contrast") + 0.5
-    grain = torch.stack([_grain(shot.noise_seed, size) for shot in shots]).to(device)
+    grains = beside(device, lambda shot: _grain(shot.noise_seed, size), shots)
+    grain = torch.stack(grains).to(device, non_blocking=True)
     grain = torch.where(column("grey") > 0.5, grain[:, :1].expand_as(grain), grain)
     picture = (picture + column("noise") * grain * (0.6 + 0.8 * (1 - luma))).clamp(0, 1)
-    picture = _jpeg(picture, torch.tensor([sensor.jpeg or 100 for sensor in sensors], device=device))
+    picture = _jpeg(picture, upload([sensor.jpeg or 100 for sensor in sensors], device))
     picture = torch.where(column("grey") > 0.5, picture.mean(1, keepdim=True).expand_as(picture), picture)
     return (picture * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
@@ -139,7 +138,7 @@ def _quantise(plane: Tensor, table: tuple[int, ...], scale: Tensor) -> Tensor:
     cosines = _cosines(str(plane.device))
     batch, channels, height, width = plane.shape
     blocks = plane.reshape(batch, channels, height // 8, 8, width // 8, 8).transpose(3, 4)
-    steps = torch.tensor(table, device=plane.device, dtype=torch.float32).view(1, 1, 1, 1, 8, 8)
+    steps = upload(table, plane.device, torch.float32).view(1, 1, 1, 1, 8, 8)
     steps = ((steps * scale + 50) / 100).floor().clamp(1, 255)
     coefficients = ((cosines @ blocks @ cosines.T) / steps).round() * steps
     restored = cosines.T @ coefficients @ cosines

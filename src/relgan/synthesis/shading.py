@@ -12,6 +12,7 @@ from torch import Tensor
 from relgan.synthesis.chart import bell, noise, smooth_step
 from relgan.synthesis.head import LEFT_EYE, LOWER_TEETH, RIGHT_EYE, SKIN, TONGUE, UPPER_TEETH
 from relgan.synthesis.lighting import KeyShadow, Lamps, key_visibility
+from relgan.synthesis.upload import upload
 
 SKIN_WRAP = (0.30, 0.15, 0.10)  # how far red, green and blue light creep past the terminator
 SCLERA = (0.50, 0.46, 0.43)
@@ -59,13 +60,11 @@ def shade(
     inside = (surface.mouth > 0.5) | (part == TONGUE) | (part == LOWER_TEETH) | (part == UPPER_TEETH)
     albedo, gloss = surface.albedo, surface.gloss
     power = torch.full_like(gloss, 16.0) + 18 * (gloss > 0.5)
-    wrap = torch.tensor(SKIN_WRAP, device=gloss.device).repeat(len(item), 1)
+    wrap = upload(SKIN_WRAP, gloss.device).repeat(len(item), 1)
     wrap[surface.hair > 0.5] = 0.1
     albedo = torch.where((surface.mouth > 0.5)[:, None], _colour(MOUTH_COLOUR, gloss), albedo)
     gloss = torch.where(surface.mouth > 0.5, 0.4, gloss)
-    albedo = albedo * (
-        1 - 0.30 * surface.crease[:, None] * torch.tensor([0.8, 1.0, 1.05], device=gloss.device)
-    )
+    albedo = albedo * (1 - 0.30 * surface.crease[:, None] * upload([0.8, 1.0, 1.05], gloss.device))
     _shade_mouth_parts(surface, albedo, gloss, power)
     _shade_eyes(surface, eyes, albedo, gloss, power, wrap)
 
@@ -97,7 +96,7 @@ def shade(
 
 
 def _colour(colour: tuple[float, float, float], like: Tensor) -> Tensor:
-    return torch.tensor(colour, device=like.device)
+    return upload(colour, like.device)
 
 
 def _shade_mouth_parts(surface: Surface, albedo: Tensor, gloss: Tensor, power: Tensor) -> None:
@@ -132,9 +131,7 @@ def _shade_eyes(
     pupil = 1 - smooth_step(0.125, 0.165, angle)
     limbus = smooth_step(-0.13, 0.0, angle - radius)
     iris_colour = eyes.iris_colour[item] * (1 + 0.35 * fibres) * (1 - 0.65 * limbus)[:, None]
-    reddening = (
-        0.10 * smooth_step(0.4, 1.2, angle)[:, None] * torch.tensor([0.3, 1.0, 1.0], device=angle.device)
-    )
+    reddening = 0.10 * smooth_step(0.4, 1.2, angle)[:, None] * upload([0.3, 1.0, 1.0], angle.device)
     colour = torch.lerp(_colour(SCLERA, angle) * (1 - reddening), iris_colour, iris[:, None])
     colour = colour * (1 - pupil[:, None]) + 0.004 * pupil[:, None]
     under_the_lid = 1 - 0.45 * smooth_step(0.05, 0.5, direction[:, 2])
