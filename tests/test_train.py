@@ -77,6 +77,27 @@ def test_train_makes_weights_for_use_from_several_data_sets(
     assert after is not None
     assert all(torch.equal(a, b) for a, b in zip(before.parameters(), after.parameters(), strict=True))
     assert "NAME=ROOT" in fails(capsys, "train", "ck48", first, "--also", "ck48", "--out", more)
+    assert "--also-visits 0" in fails(capsys, "train", "ck48", first, "--also-visits", "0", "--out", more)
+
+
+def test_pictures_are_taught_without_touching_the_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], tiny: None
+) -> None:
+    first, weights, tuned = crops(tmp_path / "CK+48"), tmp_path / "w", tmp_path / "tuned"
+    steps = ["--max-steps", "2", "--baseline-steps", "2"]
+    main(["train", "ck48", str(first), "--out", str(weights), *steps])
+    main(
+        ["pretrain", "ck48", str(first), "--from", str(weights), "--fixed-code", "--out", str(tuned), *steps]
+    )
+    before, after = load_weights(weights).generator, load_weights(tuned).generator
+    codes = zip(
+        before.expression_encoder.state_dict().values(),
+        after.expression_encoder.state_dict().values(),
+        strict=True,
+    )
+    assert all(torch.equal(a, b) for a, b in codes)
+    assert not torch.equal(before.decoder.to_rgb[0].weight, after.decoder.to_rgb[0].weight)
+    assert "give --from" in fails(capsys, "pretrain", "ck48", first, "--fixed-code", "--out", tmp_path / "x")
 
 
 def test_a_run_killed_in_stage_1_keeps_its_baseline(

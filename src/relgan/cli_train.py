@@ -81,6 +81,8 @@ class Pretrain:
     """Steps of stage 1; the preset's where not given."""
     baseline_steps: SomeCount = None
     """Steps of the baseline, where it is trained; the preset's where not given. 0 keeps that of --from."""
+    fixed_code: bool = False
+    """Leave the expression encoder of --from as it is: better pictures from the same codes."""
     seed: Count = 0
     """Everything random follows from it."""
     half: bool = False
@@ -147,6 +149,10 @@ def train(verb: Pretrain, command: str) -> None:
         config = replace(config, baseline=config.baseline.lasting(verb.baseline_steps))
     if verb.also_visits < 1:
         raise InputError(f"--also-visits {verb.also_visits}: give at least 1")
+    if verb.fixed_code:
+        if verb.start == "scratch":
+            raise InputError("--fixed-code: there is no code yet; give --from")
+        config = replace(config, reenactment=replace(config.reenactment, fixed_code=True))
     sets = [(verb.dataset, verb.root), *(_named_root(text) for text in verb.also)]
     from relgan.study import align_datasets
     from relgan.train import train as run

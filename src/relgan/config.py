@@ -87,6 +87,8 @@ class ReenactmentConfig(Schedule):
     (losses.feature_loss); needs something to begin with; not in the paper."""
     lambda_edges: float = 0.0
     """Weight of the difference between the edges of output and truth (losses.edge_loss); not in the paper."""
+    fixed_code: bool = False
+    """G_es stays as it is, and so do the codes and all that is learnt from them; not in the paper."""
     from_baseline: bool = False
     """`relgan train`: the baseline is trained first, and G_es begins as its encoder; not in the paper."""
     lambda_guide: float = 0.0

@@ -146,6 +146,8 @@ def train_reenactment(
     for model in (raw_generator, raw_discriminator, average):
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
+    if stage.fixed_code:
+        raw_generator.expression_encoder.requires_grad_(False).eval()
     has_judge = bool(stage.lambda_adversarial or stage.lambda_expression or stage.lambda_identity)
     wants_truth_code = bool(stage.lambda_code or stage.lambda_agreement)
 

@@ -78,10 +78,11 @@ def train(
     try:
         with progress_bar(progress and fabric.is_global_zero) as bar:
             baseline = None
-            kept = start if config.baseline.max_steps == 0 else None
+            keeps = config.baseline.max_steps == 0 or config.reenactment.fixed_code
+            kept = start if keeps else None
             if kept is not None:
                 if kept.baseline is None or kept.card.expressions != data.classes:
-                    raise InputError("--baseline-steps 0: --from holds no baseline for these expressions")
+                    raise InputError("--from: holds no baseline for these expressions to keep")
                 baseline = kept.baseline
             elif recognition or config.reenactment.from_baseline:
                 baseline = _baseline(data, config, seed, out / "baseline", fabric, start, bar)

@@ -122,19 +122,9 @@ def test_strangers_beside_known_people_learn_from_them_too() -> None:
     strangers = [Face(f"x{k}", "anger" if k % 2 else "fear") for k in range(40)]
     faces = [*known, *strangers]
     pairs = PairSampler(faces).draw(seeded(3))
-    kinds = {"own": 0, "known": 0, "stranger": 0}
     for source, target, truth in zip(
         *(t.tolist() for t in (pairs.source, pairs.target, pairs.truth)), strict=True
     ):
-        if faces[source].subject is not None:
-            assert faces[target].subject is not None
-        elif truth == source == target:
-            kinds["own"] += 1
-        elif truth == NO_TRUTH:
-            assert faces[target].subject is None
-            kinds["stranger"] += 1
-        else:
-            assert faces[truth].subject == faces[target].subject is not None
-            assert faces[truth].expression == faces[source].expression
-            kinds["known"] += 1
-    assert kinds["known"] > kinds["own"] > 0 < kinds["stranger"]
+        assert faces[target].subject is not None
+        assert faces[truth].subject == faces[target].subject
+        assert faces[truth].expression == faces[source].expression

@@ -44,8 +44,9 @@ class PairSampler:
       align, and another one than the target wherever there is one.
     - Where people are unknown, every second source is its own target, whose truth is the picture itself. The
       others get any picture as their target and no truth: the pixel loss is masked there, never faked. Where
-      some people are known (real faces beside synthetic ones), every fourth source is its own target, and two
-      of the others get a known person who shows their expression as their target, and so a truth.
+      some people are known (real faces beside synthetic ones), the others are sources alone, with a known
+      person who shows their expression as the target, and so a truth: a generator whose photographs are
+      only ever asked to stay as they are learns to leave photographs as they are (docs/weights.md).
 
     Raises:
         InputError: no face has an expression.
@@ -95,10 +96,8 @@ class PairSampler:
     def _pair(self, source: int, first: float, second: float, turn: int) -> tuple[int, int, int]:
         face = self.faces[source]
         wanted = _performances(face)
-        if face.subject is None and (turn == 0 or (turn == 2 and not self._candidates)):
+        if face.subject is None and turn % 2 == 0 and not self._candidates:
             return source, source, source
-        if face.subject is None and turn == 3:
-            return source, self._strangers[int(first * len(self._strangers))], NO_TRUTH
         for performance in wanted:
             candidates = self._candidates.get(performance, [])
             start, end = self._span.get((performance, face.subject or ""), (0, 0))
