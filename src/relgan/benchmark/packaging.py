@@ -88,7 +88,7 @@ def draw_curves(runs: dict[str, Path], out: Path) -> None:
             curve = curve.rolling(SMOOTH, min_periods=1, center=True).mean()
             axis.plot(curve.index, curve, color=COLOURS.get(name), label=name, linewidth=1.2)
         axis.set_title(title, fontsize=10)
-        axis.set_xlabel("steps of 64", fontsize=9)
+        axis.set_xlabel("steps", fontsize=9)
         axis.tick_params(labelsize=8)
         axis.spines[["top", "right"]].set_visible(False)
     axes[1].legend(frameon=False, fontsize=9)
