@@ -296,6 +296,12 @@ def test_faces_are_visited_as_often_as_asked(drawn: Drawn) -> None:
     sampler = PairSampler(data.faces, visits)
     counts = sampler.draw(torch.Generator().manual_seed(0)).source.bincount(minlength=len(data))
     assert counts.tolist() == list(visits)
+    often = PairSampler(data.faces, [3] * len(data))
+    views: dict[int, set[int]] = {}
+    for pairs, variants in epoch_batches(often, replace(SMALL.reenactment, expand=False), 0, 0):
+        for source, view in zip(pairs.source.tolist(), variants[:, 0].tolist(), strict=True):
+            views.setdefault(source, set()).add(view)
+    assert np.mean([len(seen) for seen in views.values()]) > 2  # not one view three times
     repeated = replace(data, visits=visits)
     assert repeated.labelled().bincount().tolist() == list(visits)
     assert repeated.digest() != data.digest()

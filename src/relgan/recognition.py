@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from relgan.choosing import Choice, Score
 from relgan.config import Config, RecognitionConfig
-from relgan.data.augment import CENTRE, TEST_VIEWS, VARIANTS, draw_jitter, jittered
+from relgan.data.augment import CENTRE, TEST_VIEWS, VARIANTS, draw_jitter, draw_variants, jittered
 from relgan.data.batches import steps_of
 from relgan.data.tensors import FaceTensors
 from relgan.losses import UNKNOWN, masked_cross_entropy
@@ -237,7 +237,12 @@ def train_baseline(
                 model.train()
                 if stage.decay:
                     set_rate(optimiser, stage.learning_rate * decayed(step, total))
-                views = (of_face[rows] + walk) % VARIANTS
+                views = of_face[rows] + walk
+                if data.visits is not None:  # another place at each of an epoch's visits
+                    views = views + draw_variants(
+                        len(rows), seeded(seed, "baseline-variants", epoch, walk, step)
+                    )
+                views = views % VARIANTS
                 losses = take_step(ToldFaces(rows, views, draw_jitter(len(rows), light)))
                 step += 1
                 tally.add(("loss",), losses)

@@ -113,10 +113,12 @@ def _walk_batches(
     generator = seeded(seed, "variants", epoch, 0 if config.expand else walk)
     of_face = draw_variants(len(sampler.faces), generator)
     shared = draw_variants(len(pairs), seeded(seed, "variants", epoch, walk, 1))
+    # A face that an epoch visits several times is seen from another place each time.
+    more = draw_variants(len(pairs), seeded(seed, "variants", epoch, walk, 2)) if sampler.repeats else None
     for start in range(skip * batch, len(pairs), batch):
         rows = torch.arange(start, start + batch) % len(pairs)
         chosen = Pairs(pairs.source[rows], pairs.target[rows], pairs.truth[rows])
-        of_source = (of_face[chosen.source] + walk) % VARIANTS
+        of_source = (of_face[chosen.source] + walk + (0 if more is None else more[rows])) % VARIANTS
         yield chosen, torch.stack([of_source, shared[rows]], 1)
 
 

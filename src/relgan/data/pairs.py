@@ -55,6 +55,7 @@ class PairSampler:
     def __init__(self, faces: Sequence[Face], visits: Sequence[int] | None = None) -> None:
         self.faces = list(faces)
         times = visits if visits is not None else [1] * len(faces)
+        self.repeats = max(times, default=1) > 1
         self.sources = [
             i for i, face in enumerate(faces) if face.expression is not None for _ in range(times[i])
         ]
