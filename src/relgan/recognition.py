@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -21,15 +21,15 @@ from relgan.data.batches import steps_of
 from relgan.data.tensors import FaceTensors
 from relgan.losses import UNKNOWN, masked_cross_entropy
 from relgan.models import Baseline, Classifier, Encoder, initialise
-from relgan.recorded import Recorded, ToldFaces
+from relgan.recorded import recorded
 from relgan.seeds import seeded
 from relgan.training import (
     RunLog,
     Tally,
     decayed,
+    make_adam,
     moments,
     one_thread,
-    place_rates,
     set_rate,
     snapshot,
 )
@@ -163,6 +163,14 @@ class TrainedBaseline:
     validation: float | None
 
 
+class ToldFaces(NamedTuple):
+    """All that a step of the baseline is told: which faces, in which views and light."""
+
+    rows: Tensor  # (B,) int64, positions of faces
+    variants: Tensor  # (B,) int64, their views
+    light: Tensor  # (B, 7), see draw_jitter
+
+
 def train_baseline(
     data: FaceTensors,
     config: Config,
@@ -198,13 +206,7 @@ def train_baseline(
     if start is not None:
         raw.encoder.load_state_dict(start.encoder.state_dict())
     raw.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    adam = torch.optim.Adam(
-        raw.parameters(),
-        stage.learning_rate,
-        betas=(stage.beta1, 0.999),
-        fused=fabric.device.type in ("cpu", "cuda"),
-    )
-    place_rates(adam, fabric.device)
+    adam = make_adam(raw, stage.learning_rate, stage.beta1, fabric.device)
     model, optimiser = fabric.setup(raw, adam)
 
     def one_step(told: ToldFaces) -> Tensor:
@@ -216,9 +218,7 @@ def train_baseline(
         optimiser.step()
         return loss.detach()[None]
 
-    take_step: Callable[[ToldFaces], Tensor] = one_step
-    if fabric.device.type == "cuda" and fabric.world_size == 1:
-        take_step = Recorded(one_step, fabric.device)
+    take_step = recorded(one_step, fabric)
     log = RunLog(out) if fabric.is_global_zero else None
     tries = moments(total, stage.choices)
     choice, kept_state = Choice(), None

@@ -5,40 +5,22 @@ running it costs the GPU. A replay launches them all at once. What changes from 
 tensors that stay where they are.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
-from relgan.steps import Shift
+if TYPE_CHECKING:  # seconds to import, and prediction does without
+    from lightning.fabric import Fabric
 
 WARM_UP = 3
 """Steps that run as they are before one is recorded: libraries choose their algorithms in them."""
 
 T = TypeVar("T")
-
-
-class Told(NamedTuple):
-    """All that a step of stage 1 is told besides the faces: pairs, views, light and some numbers."""
-
-    source: Tensor  # (B,) int64, positions of faces
-    target: Tensor
-    truth: Tensor  # -1 where there is none
-    variants: Tensor  # (B, 2) int64, see make_batch
-    lights: tuple[Tensor, Tensor]  # (B, 7) each, see draw_lights
-    shift: Shift
-    warmth: float | Tensor
-    freshness: float | Tensor
-
-
-class ToldFaces(NamedTuple):
-    """The same for a step of the baseline."""
-
-    rows: Tensor  # (B,) int64, positions of faces
-    variants: Tensor  # (B,) int64, their views
-    light: Tensor  # (B, 7), see draw_jitter
 
 
 def placed(told: T, device: torch.device) -> T:
@@ -88,3 +70,9 @@ class Recorded(Generic[T]):
         here.wait_stream(stream)
         result.record_stream(here)
         return result
+
+
+def recorded(step: Callable[[T], Tensor], fabric: Fabric) -> Callable[[T], Tensor]:
+    """The step recorded where one GPU trains, else as it is."""
+    alone_on_gpu = fabric.device.type == "cuda" and fabric.world_size == 1
+    return Recorded(step, fabric.device) if alone_on_gpu else step

@@ -27,9 +27,9 @@ from relgan.models import (
     initialise,
     initialise_discriminator,
 )
-from relgan.recorded import Recorded, Told
+from relgan.recorded import recorded
 from relgan.seeds import seeded
-from relgan.steps import discriminator_step, draw_shift, generator_step
+from relgan.steps import Told, discriminator_step, draw_shift, generator_step
 from relgan.training import (
     Clock,
     RunLog,
@@ -38,6 +38,7 @@ from relgan.training import (
     freshness,
     load_checkpoint,
     load_fitting,
+    make_adam,
     moments,
     place_rates,
     save_beside,
@@ -152,10 +153,7 @@ def train_reenactment(
     wants_truth_code = bool(stage.lambda_code or stage.lambda_agreement)
 
     def adam(network: nn.Module, rate: float) -> torch.optim.Adam:
-        fused = fabric.device.type in ("cpu", "cuda")
-        adam = torch.optim.Adam(network.parameters(), rate, betas=(stage.beta1, 0.999), fused=fused)
-        place_rates(adam, fabric.device)
-        return adam
+        return make_adam(network, rate, stage.beta1, fabric.device)
 
     generator, generator_adam = fabric.setup(raw_generator, adam(raw_generator, stage.learning_rate))
     discriminator, discriminator_adam = fabric.setup(
@@ -242,11 +240,7 @@ def train_reenactment(
         names[judged] = tuple(losses)
         return torch.stack([loss.detach().float() for loss in losses.values()])
 
-    steps: dict[bool, Callable[[Told], Tensor]] = {
-        judged: partial(take_step, judged=judged) for judged in (False, True)
-    }
-    if on_gpu and fabric.world_size == 1:
-        steps = {judged: Recorded(one, fabric.device) for judged, one in steps.items()}
+    steps = {judged: recorded(partial(take_step, judged=judged), fabric) for judged in (False, True)}
     tally, note = Tally(), ""
 
     def note_losses() -> float | None:

@@ -1,6 +1,6 @@
 """One evaluation of D's and of G's losses on a batch of pairs."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +29,19 @@ FEATURE_BLOCKS = 4
 
 Shift = tuple[int, int] | tuple[Tensor, Tensor]
 """Pixels to the right and down; tensors () where the numbers must stay on a GPU."""
+
+
+class Told(NamedTuple):
+    """All that a step of stage 1 is told besides the faces: pairs, views, light and some numbers."""
+
+    source: Tensor  # (B,) int64, positions of faces
+    target: Tensor
+    truth: Tensor  # -1 where there is none
+    variants: Tensor  # (B, 2) int64, see make_batch
+    lights: tuple[Tensor, Tensor]  # (B, 7) each, see draw_lights
+    shift: Shift
+    warmth: float | Tensor
+    freshness: float | Tensor
 
 
 def shifted(pictures: Tensor, shift: Shift) -> Tensor:

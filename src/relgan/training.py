@@ -42,8 +42,9 @@ def make_fabric(precision: Precision = "auto", accelerator: Device = "auto", dev
     from lightning.fabric import Fabric
 
     chosen = ("bf16-mixed" if bf16_is_native() else "32-true") if precision == "auto" else precision
-    if torch.cuda.is_available():
+    if accelerator in ("auto", "cuda") and torch.cuda.is_available():
         torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.benchmark = True  # every step has the shapes of the one before
     try:
         fabric = Fabric(accelerator=accelerator, devices=devices, precision=chosen)
     except Exception as error:
@@ -51,8 +52,6 @@ def make_fabric(precision: Precision = "auto", accelerator: Device = "auto", dev
         raise InputError(
             f"{asked}: not available here; take cpu or auto, and no more devices than there are ({error})"
         ) from error
-    if fabric.device.type == "cuda":
-        torch.backends.cudnn.benchmark = True  # every step has the shapes of the one before
     return fabric
 
 
@@ -109,6 +108,15 @@ def set_rate(optimiser: Any, rate: float) -> None:
             group["lr"].fill_(rate)
         else:
             group["lr"] = rate
+
+
+def make_adam(network: nn.Module, rate: float, beta1: float, device: torch.device) -> torch.optim.Adam:
+    """Adam for a network that trains on a device, in one kernel where the device has it."""
+    adam = torch.optim.Adam(
+        network.parameters(), rate, betas=(beta1, 0.999), fused=device.type in ("cpu", "cuda")
+    )
+    place_rates(adam, device)
+    return adam
 
 
 def place_rates(optimiser: Any, device: torch.device) -> None:

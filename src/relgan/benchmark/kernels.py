@@ -12,6 +12,7 @@ from relgan.config import preset
 
 STEPS = 40
 CLASSES = {
+    "batch norm": ("batch_norm", "batchnorm", "bn_fw", "bn_bw", "welford"),  # cuDNN's too, so before "cudnn"
     "convolutions and products": (
         "conv",
         "gemm",
@@ -23,7 +24,6 @@ CLASSES = {
         "wgrad",
         "dgrad",
     ),
-    "batch norm": ("batch_norm", "bn_", "welford", "batchnorm"),
     "pooling": ("pool",),
     "upsampling and sampling": ("upsample", "grid_sampler", "affine_grid", "reflection"),
     "optimisers and averages": ("multi_tensor", "foreach", "adam"),
@@ -36,8 +36,6 @@ CLASSES = {
 
 def class_of(kernel: str) -> str:
     name = kernel.lower()
-    if "batch_norm" in name or "batchnorm" in name or "bn_fw" in name or "bn_bw" in name:
-        return "batch norm"
     return next((kind for kind, words in CLASSES.items() if any(word in name for word in words)), "other")
 
 

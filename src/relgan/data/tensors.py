@@ -75,9 +75,8 @@ class FaceTensors:
 
     def labelled(self) -> Tensor:
         """Positions of the faces with an expression, each as often as it is to be visited."""
-        times = self.visits or [1] * len(self)
-        known = (self.expression != UNKNOWN).tolist()
-        return torch.tensor([i for i in range(len(self)) if known[i] for _ in range(times[i])])
+        known = (self.expression != UNKNOWN).nonzero()[:, 0].cpu()
+        return known if self.visits is None else known.repeat_interleave(torch.tensor(self.visits)[known])
 
     def views(self, positions: Tensor, variants: Tensor, size: int) -> Tensor:
         """(B, 3, size, size) in [-1, 1]: the given view of the face at each position, both (B,)."""
