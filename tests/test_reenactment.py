@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import astuple, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import relgan.reenactment as stage1
 from relgan.config import Config, ReenactmentConfig
 from relgan.data import batches
 from relgan.data.augment import VARIANTS
-from relgan.data.batches import PairBatch, all_batches, epoch_batches, make_batch, steps_of
+from relgan.data.batches import PairBatch, batches_from, make_batch, steps_of
 from relgan.data.face import Face
 from relgan.data.pairs import Pairs, PairSampler
 from relgan.data.tensors import FaceTensors
@@ -173,7 +174,7 @@ def batch_of(drawn: Drawn) -> tuple[PairBatch, Generator, Discriminator]:
     generator, discriminator = Generator(32), Discriminator(3, 3, 32)
     for network in (generator, discriminator):
         initialise(network, torch.Generator().manual_seed(0))
-    pairs, variants = next(epoch_batches(PairSampler(data.faces), SMALL.reenactment, 0, 0))
+    pairs, variants = next(batches_from(PairSampler(data.faces), SMALL.reenactment, 0))
     return make_batch(data, pairs, variants, 32), generator, discriminator
 
 
@@ -253,7 +254,7 @@ def test_expanding_walks_all_forty_variants_of_every_face(drawn: Drawn) -> None:
     data = drawn(people=3, takes=1)
     stage = ReenactmentConfig(batch_size=9, expand=True)
     seen: dict[int, set[int]] = {}
-    for pairs, variants in epoch_batches(PairSampler(data.faces), stage, 0, 0):
+    for pairs, variants in islice(batches_from(PairSampler(data.faces), stage, 0), VARIANTS):
         for source, variant in zip(pairs.source.tolist(), variants[:, 0].tolist(), strict=True):
             seen.setdefault(source, set()).add(variant)
     assert set(seen) == set(range(9))
@@ -268,24 +269,16 @@ def test_large_sets_are_walked_through_as_often_as_asked() -> None:
     assert steps_of(8, stage) == (1, 5)
 
 
-def test_skipping_batches_gives_the_rest_of_the_same_epoch(drawn: Drawn) -> None:
-    sampler = PairSampler(drawn(people=3).faces)
-    whole = list(epoch_batches(sampler, SMALL.reenactment, 0, 3))
-    rest = list(epoch_batches(sampler, SMALL.reenactment, 0, 3, skip=2))
-    assert len(rest) == len(whole) - 2
-    assert torch.equal(rest[0][0].target, whole[2][0].target)
-    assert torch.equal(rest[0][1], whole[2][1])
-
-
-def test_all_batches_are_those_of_one_epoch_after_the_other(drawn: Drawn) -> None:
-    sampler = PairSampler(drawn(people=3).faces)
-    stage = SMALL.reenactment
-    epochs = [list(epoch_batches(sampler, stage, 0, epoch)) for epoch in range(2)]
-    expected = [*epochs[0], *epochs[1]]
-    for step in (0, 1, len(epochs[0]), len(epochs[0]) + 1):
-        batches = all_batches(sampler, stage, 0, step)
-        for pairs, variants in expected[step:]:
-            ours, views = next(batches)
+def test_batches_from_a_step_on_are_those_that_a_whole_run_has_there(drawn: Drawn) -> None:
+    data = drawn(people=3)
+    sampler, stage = PairSampler(data.faces), SMALL.reenactment
+    an_epoch, _ = steps_of(len(data), stage)
+    whole = list(islice(batches_from(sampler, stage, 0), 2 * an_epoch))
+    assert not torch.equal(whole[0][0].target, whole[an_epoch][0].target)
+    for step in (1, an_epoch, an_epoch + 1):
+        rest = batches_from(sampler, stage, 0, step)
+        for pairs, variants in whole[step:]:
+            ours, views = next(rest)
             assert all(torch.equal(a, b) for a, b in zip(astuple(ours), astuple(pairs), strict=True))
             assert torch.equal(views, variants)
 
@@ -298,7 +291,9 @@ def test_faces_are_visited_as_often_as_asked(drawn: Drawn) -> None:
     assert counts.tolist() == list(visits)
     often = PairSampler(data.faces, [3] * len(data))
     views: dict[int, set[int]] = {}
-    for pairs, variants in epoch_batches(often, replace(SMALL.reenactment, expand=False), 0, 0):
+    stage = replace(SMALL.reenactment, expand=False)
+    an_epoch, _ = steps_of(len(often.sources), stage)
+    for pairs, variants in islice(batches_from(often, stage, 0), an_epoch):
         for source, view in zip(pairs.source.tolist(), variants[:, 0].tolist(), strict=True):
             views.setdefault(source, set()).add(view)
     assert np.mean([len(seen) for seen in views.values()]) > 2  # not one view three times

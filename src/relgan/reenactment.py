@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from relgan.choosing import RULE, Choice, Score
 from relgan.config import Config
-from relgan.data.batches import all_batches, draw_lights, make_batch, steps_of
+from relgan.data.batches import batches_from, draw_lights, make_batch, steps_of
 from relgan.data.pairs import Pairs, PairSampler
 from relgan.data.tensors import FaceTensors
 from relgan.grids import save_grid, some_pairs
@@ -252,7 +252,7 @@ def train_reenactment(
             log.add(sums, count)
         return sums["pixel"] / count if count else None
 
-    batches = all_batches(sampler, stage, seed, step) if step < total else iter(())
+    batches = batches_from(sampler, stage, seed, step) if step < total else iter(())
     for pairs, variants in batches:
         here = slice(fabric.global_rank, None, fabric.world_size)
         if stage.decay:

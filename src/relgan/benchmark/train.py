@@ -14,7 +14,7 @@ from rich.progress import Progress, TaskID
 from relgan.benchmark.machine import Machine, Rates, Row, operations, traffic
 from relgan.benchmark.plain import PlainTrainer, plain_batch, run_steps
 from relgan.config import Config, Device
-from relgan.data.batches import epoch_batches, make_batch
+from relgan.data.batches import batches_from, make_batch
 from relgan.data.face import Face
 from relgan.data.pairs import PairSampler
 from relgan.data.tensors import FaceTensors
@@ -48,7 +48,7 @@ def measure_train(config: Config, machine: Machine, seconds: float, device: Devi
     )
     config = replace(config, reenactment=stage)
     sampler = PairSampler(data.faces)
-    batches = itertools.chain.from_iterable(epoch_batches(sampler, stage, 0, epoch) for epoch in range(10**6))
+    batches = batches_from(sampler, stage, 0)
     plain = PlainTrainer(data, config, device)
     # Counted on the CPU, where a step runs as it is; the parts of it are the same on a GPU.
     needed = operations(lambda: our_steps(data, config, 1)) / stage.batch_size

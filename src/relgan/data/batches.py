@@ -63,23 +63,14 @@ def draw_lights(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]
     return draw_jitter(count, generator), draw_jitter(count, generator)
 
 
-def epoch_batches(
-    sampler: PairSampler, config: ReenactmentConfig, seed: int, epoch: int, skip: int = 0
-) -> Iterator[tuple[Pairs, Tensor]]:
-    """The pairs and variants of one epoch, batch by batch; the first ``skip`` batches are passed over.
-
-    The last batch of an epoch is filled from its beginning, so every step sees a full batch.
-    """
-    for walk in range(_walks(config)):
-        yield from _walk_batches(sampler, config, seed, epoch, walk, _drawn(sampler, seed, epoch, walk), skip)
-        skip = max(0, skip - -(-len(sampler.sources) // config.batch_size))
-
-
-def all_batches(
+def batches_from(
     sampler: PairSampler, config: ReenactmentConfig, seed: int, step: int = 0
 ) -> Iterator[tuple[Pairs, Tensor]]:
-    """The batches of :func:`epoch_batches` from a step on, epoch after epoch without end; the pairs of the
-    next walk are drawn while those of this one are used."""
+    """The pairs and variants of every batch from a step on, epoch after epoch without end.
+
+    The last batch of a walk through the faces is filled from its beginning, so every step sees a full batch.
+    The pairs of the next walk are drawn while those of this one are used.
+    """
     walks, each = _walks(config), -(-len(sampler.sources) // config.batch_size)
     walk, skip = divmod(step, each)
     with ThreadPoolExecutor(1) as ahead:
