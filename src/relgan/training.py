@@ -4,6 +4,7 @@ bar."""
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import time
@@ -45,6 +46,9 @@ def make_fabric(precision: Precision = "auto", accelerator: Device = "auto", dev
     if accelerator in ("auto", "cuda") and torch.cuda.is_available():
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.benchmark = True  # every step has the shapes of the one before
+    talk = logging.getLogger("lightning.fabric")
+    level = talk.level
+    talk.setLevel(logging.WARNING)  # it would say which precision it uses; reports do
     try:
         fabric = Fabric(accelerator=accelerator, devices=devices, precision=chosen)
     except Exception as error:
@@ -52,6 +56,8 @@ def make_fabric(precision: Precision = "auto", accelerator: Device = "auto", dev
         raise InputError(
             f"{asked}: not available here; take cpu or auto, and no more devices than there are ({error})"
         ) from error
+    finally:
+        talk.setLevel(level)
     return fabric
 
 
