@@ -46,19 +46,29 @@ def make_fabric(precision: Precision = "auto", accelerator: Device = "auto", dev
     if accelerator in ("auto", "cuda") and torch.cuda.is_available():
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.benchmark = True  # every step has the shapes of the one before
-    talk = logging.getLogger("lightning.fabric")
-    level = talk.level
-    talk.setLevel(logging.WARNING)  # it would say which precision it uses; reports do
     try:
-        fabric = Fabric(accelerator=accelerator, devices=devices, precision=chosen)
+        with _warnings_only("lightning.fabric", "lightning.pytorch"):  # they would say which precision it is
+            fabric = Fabric(accelerator=accelerator, devices=devices, precision=chosen)
     except Exception as error:
         asked = f"--device {accelerator}" + (f" --devices {devices}" if devices != 1 else "")
         raise InputError(
             f"{asked}: not available here; take cpu or auto, and no more devices than there are ({error})"
         ) from error
-    finally:
-        talk.setLevel(level)
     return fabric
+
+
+@contextmanager
+def _warnings_only(*names: str) -> Iterator[None]:
+    """Keep these loggers from saying anything less than a warning."""
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def device_name(fabric: Fabric) -> str:
