@@ -130,12 +130,12 @@ def draw_hair(rng: Generator, female: bool, years: float, lightness: float) -> H
 
 
 def draw_brows(rng: Generator, female: bool, hair: Colour) -> Brows:
-    colour = np.minimum(np.array(hair) * 0.6, [0.055, 0.040, 0.030])
+    colour = np.minimum(np.array(hair) * 0.45, [0.040, 0.028, 0.020])
     return Brows(
-        height=float(0.7460 + 0.0020 * np.clip(rng.normal(), -1.5, 1.5) + 0.0012 * female),
+        height=float(0.7460 + 0.0030 * np.clip(rng.normal(), -1.5, 1.5) + 0.0012 * female),
         arch=float(0.0035 + 0.0025 * rng.random() + 0.0012 * female),
-        thickness=float(rng.uniform(0.0027, 0.0044) if female else rng.uniform(0.0038, 0.0060)),
-        density=float(rng.uniform(0.65, 1.0) if female else rng.uniform(0.75, 1.0)),
+        thickness=float(rng.uniform(0.0030, 0.0066) if female else rng.uniform(0.0044, 0.0078)),
+        density=float(rng.uniform(0.75, 1.0) if female else rng.uniform(0.85, 1.0)),
         inner=float(0.012 + 0.002 * np.clip(rng.normal(), -1.5, 1.5) + 0.001 * female),
         outer=float(0.048 + 0.004 * rng.random()),
         colour=to_colour(colour),
@@ -158,12 +158,12 @@ def draw_beard(rng: Generator, female: bool) -> Beard:
 def draw_makeup(rng: Generator, female: bool) -> Makeup:
     worn = female and rng.random() < 0.65
     return Makeup(
-        lip_redness=float(0.3 + 0.25 * abs(rng.normal()) + 0.5 * female),
-        lip_pigment=float(0.4 * rng.random() ** 1.5),
+        lip_redness=float(0.08 + 0.18 * abs(rng.normal()) + 0.3 * female),
+        lip_pigment=float(0.3 * rng.random() ** 2),
         lipstick=float(rng.uniform(0.3, 0.95)) if worn and rng.random() < 0.75 else 0.0,
         lip_colour=to_colour(np.array([0.30, 0.07, 0.08]) * np.exp(0.25 * rng.normal(size=3))),
         liner=float(0.35 + 0.6 * rng.random()) if worn else 0.0,
-        lashes=float((0.6 if female else 0.35) + 0.3 * rng.random()),
+        lashes=float((0.75 if female else 0.55) + 0.4 * rng.random()),
         shadow=float(0.4 * rng.random()) if worn and rng.random() < 0.5 else 0.0,
         shadow_colour=to_colour(0.05 + 0.12 * rng.random(3)),
     )

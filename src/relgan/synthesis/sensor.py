@@ -72,7 +72,8 @@ def develop(light: Tensor, shots: Sequence[Shot], exposure: Tensor, supersample:
     film = upload([sensor.film for sensor in sensors], device).view(-1, 3, 1, 1)
     picture = luma + (tone - luma) * column("saturation")
     picture = torch.where(column("grey") > 0.5, (tone * film).sum(1, keepdim=True).expand_as(tone), picture)
-    picture = (picture - 0.5) * column("contrast") + 0.5
+    steep = (picture - 0.5) * column("contrast")
+    picture = steep / (1 + (2 * steep) ** 4) ** 0.25 + 0.5  # bends before it reaches black or white
     grains = beside(device, lambda shot: _grain(shot.noise_seed, size), shots)
     grain = torch.stack(grains).to(device, non_blocking=True)
     grain = torch.where(column("grey") > 0.5, grain[:, :1].expand_as(grain), grain)

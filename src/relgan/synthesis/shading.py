@@ -73,7 +73,7 @@ def shade(
     facing = (surface.normal * key_direction).sum(1)
     diffuse = ((facing[:, None] + wrap) / (1 + wrap)).clamp(min=0)
     bent = 1 + ((surface.normal - smooth_normal) * surface.towards).sum(1).clamp(-0.8, 0.8)
-    openness = torch.where(inside, surface.openness**1.2, 0.4 + 0.6 * surface.openness)
+    openness = torch.where(inside, surface.openness**1.2, 0.12 + 0.88 * surface.openness**1.4)
     sky = surface.irradiance * (bent * openness)[:, None]
     # Teeth catch light that vertex-wise visibility, too coarse inside the mouth, would deny them.
     teeth = ((part == LOWER_TEETH) | (part == UPPER_TEETH)).float()

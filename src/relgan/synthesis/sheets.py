@@ -95,6 +95,7 @@ def save(rows: list[list[Picture]], path: Path) -> None:
 
 
 def main(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
     room, large = Studio(112), Studio(300)
     save(expressions_sheet(room, range(8)), folder / "synthesis-expressions.jpg")
     save(people_sheet(room, range(100, 148), 12), folder / "synthesis-people.jpg")

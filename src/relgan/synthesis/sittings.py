@@ -143,10 +143,10 @@ def _draw_light(rng: Generator) -> Light:
     elevation = math.radians({"lamp": rng.uniform(15, 60), "window": rng.uniform(0, 35), "flash":
     rng.uniform(2, 15),
                               "even": rng.uniform(25, 65)}[kind])  # fmt: skip
-    ambient = {"lamp": rng.uniform(0.35, 0.75), "window": rng.uniform(0.35, 0.7), "flash": rng.uniform(0.3,
-    0.6),
-               "even": rng.uniform(0.7, 1.0)}[kind]  # fmt: skip
-    key = (1.25 - ambient) * rng.uniform(0.7, 1.2)
+    ambient = {"lamp": rng.uniform(0.12, 0.6), "window": rng.uniform(0.12, 0.55), "flash": rng.uniform(0.2,
+    0.5),
+               "even": rng.uniform(0.5, 0.95)}[kind]  # fmt: skip
+    key = (1.3 - ambient) * rng.uniform(0.8, 1.3)
     sky_tint, key_tint = _tint(rng, 0.0, 0.04), _tint(rng, 0.02 if kind == "lamp" else -0.01, 0.04)
     return Light(
         sky=(ambient * sky_tint[0], ambient * sky_tint[1], ambient * sky_tint[2]),
@@ -183,10 +183,10 @@ def _draw_background(rng: Generator) -> Background:
 
 def _draw_sensor(rng: Generator) -> Sensor:
     return Sensor(
-        exposure=float(np.clip(1.0 + 0.17 * rng.normal(), 0.6, 1.5)),
-        contrast=float(1.2 * math.exp(0.2 * rng.normal())),
+        exposure=float(np.clip(0.92 + 0.2 * rng.normal(), 0.45, 1.5)),
+        contrast=float(1.4 * math.exp(0.22 * rng.normal())),
         warmth=float(0.035 * rng.normal()),
-        saturation=float(np.clip(1.05 + 0.15 * rng.normal(), 0.6, 1.4)),
+        saturation=float(np.clip(0.85 + 0.15 * rng.normal(), 0.5, 1.3)),
         grey=bool(rng.random() < 0.35),
         film=_draw_film(rng),
         blur=float(0.3 + 1.3 * rng.random() ** 3),
