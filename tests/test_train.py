@@ -1,6 +1,7 @@
 """Stage 1 alone: weights with a card, on one device or several, and runs that begin with them."""
 
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from relgan import config as presets
 from relgan import train
 from relgan.cli import main
 from relgan.config import scaled
+from relgan.training import make_fabric
 from relgan.weights import load_weights
 
 from .test_cli import crops, fails
@@ -20,6 +22,17 @@ from .test_cli import crops, fails
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(presets.PRESETS, "fast", scaled(presets.PRESETS["fast"], 0.005))
+
+
+def test_a_training_begins_without_a_word_of_lightnings(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[logging.LogRecord] = []
+    for name in ("lightning.fabric", "lightning.pytorch"):
+        monkeypatch.setattr(logging.getLogger(name), "callHandlers", said.append)
+        monkeypatch.setattr(logging.getLogger(f"{name}.utilities.rank_zero"), "callHandlers", said.append)
+    levels = [logging.getLogger(name).level for name in ("lightning.fabric", "lightning.pytorch")]
+    make_fabric("bf16-mixed", "cpu")
+    assert not said
+    assert levels == [logging.getLogger(name).level for name in ("lightning.fabric", "lightning.pytorch")]
 
 
 def test_pretrained_weights_start_every_fold(
