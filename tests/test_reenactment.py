@@ -275,7 +275,7 @@ def test_batches_from_a_step_on_are_those_that_a_whole_run_has_there(drawn: Draw
     an_epoch, _ = steps_of(len(data), stage)
     whole = list(islice(batches_from(sampler, stage, 0), 2 * an_epoch))
     assert not torch.equal(whole[0][0].target, whole[an_epoch][0].target)
-    for step in (1, an_epoch, an_epoch + 1):
+    for step in (1, 2, an_epoch, an_epoch + 1):
         rest = batches_from(sampler, stage, 0, step)
         for pairs, variants in whole[step:]:
             ours, views = next(rest)

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from relgan.loggers import hushed
+
 Faces = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
@@ -126,12 +128,6 @@ def compare(one: Path, other: Path, faces: Faces, labels: NDArray[np.int64]) -> 
 @contextmanager
 def quiet() -> Iterator[None]:
     """Without the exporter's remarks on packages it could also translate."""
-    log = logging.getLogger("torch.onnx")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.setLevel(level)
+    with hushed("torch.onnx", below=logging.ERROR), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -4,7 +4,6 @@ bar."""
 from __future__ import annotations
 
 import json
-import logging
 import math
 import os
 import time
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 
 from relgan.config import Device, Precision
 from relgan.errors import InputError
+from relgan.loggers import hushed
 
 if TYPE_CHECKING:  # seconds to import, and prediction does without
     from lightning.fabric import Fabric
@@ -47,7 +47,7 @@ def make_fabric(precision: Precision = "auto", accelerator: Device = "auto", dev
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.benchmark = True  # every step has the shapes of the one before
     try:
-        with _warnings_only("lightning.fabric", "lightning.pytorch"):  # they would say which precision it is
+        with hushed("lightning.fabric", "lightning.pytorch"):  # they would say which precision it is
             fabric = Fabric(accelerator=accelerator, devices=devices, precision=chosen)
     except Exception as error:
         asked = f"--device {accelerator}" + (f" --devices {devices}" if devices != 1 else "")
@@ -55,20 +55,6 @@ def make_fabric(precision: Precision = "auto", accelerator: Device = "auto", dev
             f"{asked}: not available here; take cpu or auto, and no more devices than there are ({error})"
         ) from error
     return fabric
-
-
-@contextmanager
-def _warnings_only(*names: str) -> Iterator[None]:
-    """Keep these loggers from saying anything less than a warning."""
-    loggers = [logging.getLogger(name) for name in names]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
 
 
 def device_name(fabric: Fabric) -> str:

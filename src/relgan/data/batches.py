@@ -71,8 +71,8 @@ def batches_from(
     The last batch of a walk through the faces is filled from its beginning, so every step sees a full batch.
     The pairs of the next walk are drawn while those of this one are used.
     """
-    walks, each = _walks(config), -(-len(sampler.sources) // config.batch_size)
-    walk, skip = divmod(step, each)
+    walks = _walks(config)
+    walk, skip = divmod(step, _batches_of(len(sampler.sources), config))
     with ThreadPoolExecutor(1) as ahead:
         coming = ahead.submit(_drawn, sampler, seed, *divmod(walk, walks))
         while True:
@@ -85,6 +85,11 @@ def batches_from(
 
 def _walks(config: Schedule) -> int:
     return VARIANTS if config.expand else 1
+
+
+def _batches_of(faces: int, config: Schedule) -> int:
+    """Batches in a walk through so many faces."""
+    return -(-faces // config.batch_size)
 
 
 def _drawn(sampler: PairSampler, seed: int, epoch: int, walk: int) -> Pairs:
@@ -115,7 +120,7 @@ def _walk_batches(
 
 def steps_of(faces: int, config: Schedule) -> tuple[int, int]:
     """Steps an epoch and in all, for so many labelled faces."""
-    an_epoch = -(-faces // config.batch_size) * _walks(config)
+    an_epoch = _batches_of(faces, config) * _walks(config)
     total = an_epoch * config.epochs
     if config.max_steps is not None:
         total = min(total, max(config.max_steps, an_epoch * config.least_epochs))

@@ -42,8 +42,8 @@ class Background:
 
 @dataclass(frozen=True)
 class Sensor:
-    """Exposure is a factor; film how much red, green and blue count where the picture is grey; blur the
-    radius in pixels of a 112-pixel picture; jpeg a quality or None."""
+    """Exposure is a factor; contrast the slope at mid-grey; film how much red, green and blue count where the
+    picture is grey; blur the radius in pixels of a 112-pixel picture; jpeg a quality or None."""
 
     exposure: float
     contrast: float
