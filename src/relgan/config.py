@@ -12,6 +12,7 @@ from relgan.errors import InputError
 
 Precision = Literal["auto", "32-true", "bf16-mixed"]
 Alignment = Literal["similarity", "frontal"]
+Front = Literal["picture", "edges"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
@@ -150,6 +151,9 @@ class Config:
     """Side of the pictures the networks see, a multiple of 32; the crop is always 96/112 of the face."""
     width: float = 1.0
     """Share of the paper's channels in the generator's three networks and in the baseline."""
+    front: Front = "picture"
+    """What G_es and the baseline look at: the picture, or its edges in units of those around (fronts.Edges);
+    not in the paper."""
     skips: bool = False
     """The decoder is given the target and its maps too (models.SkipDecoder); not in the paper."""
     expression_dim: int = 30

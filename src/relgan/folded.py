@@ -12,7 +12,7 @@ from relgan.models import LEAK, Classifier, Encoder
 def folded_encoder(encoder: Encoder) -> nn.Sequential:
     """The same function in evaluation mode: batch norm folded into the convolutions, and the leaky ReLU,
     which keeps the order of numbers, behind the pooling, where it has a quarter of the work."""
-    layers: list[nn.Module] = []
+    layers: list[nn.Module] = [encoder.front]
     for block in encoder.blocks:
         convolution, norm, *_ = block.children()
         assert isinstance(convolution, nn.Conv2d)

@@ -10,7 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from relgan.config import Config, Front
 from relgan.decoders import Decoder, Painting, SkipDecoder, check_size, widened
+from relgan.fronts import front_of
 
 ENCODER_CHANNELS = (64, 128, 256, 512, 512)
 DISCRIMINATOR_CHANNELS = (16, 32, 64, 128)
@@ -54,27 +56,28 @@ class Encoder(nn.Module):
     """Five downsampling blocks of 3x3 stride-1 convolutions and one fully connected layer.
 
     G_es with ``code_dim`` 30 gives the expression code f(e), G_et with 50 the identity code f(i). ``width``
-    is the share of the paper's channels.
+    is the share of the paper's channels, ``front`` what lies before the first block.
     """
 
-    def __init__(self, code_dim: int, size: int = 96, width: float = 1.0) -> None:
+    def __init__(self, code_dim: int, size: int = 96, width: float = 1.0, front: Front = "picture") -> None:
         super().__init__()
         side = check_size(size)
-        self.size, self.code_dim, self.width = size, code_dim, width
+        self.size, self.code_dim, self.width, self.look = size, code_dim, width, front
+        self.front = front_of(front)
         channels = widened(ENCODER_CHANNELS, width)
         self.blocks = nn.Sequential(*(down_block(a, b) for a, b in pairwise((3, *channels))))
         self.code = nn.Linear(channels[-1] * side * side, code_dim)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(B, 3, S, S) -> (B, code_dim)."""
-        features: Tensor = self.blocks(pictures)  # (B, 512 * width, S/32, S/32)
+        features: Tensor = self.blocks(self.front(pictures))  # (B, 512 * width, S/32, S/32)
         code: Tensor = self.code(features.flatten(1))
         return code
 
     def maps(self, pictures: Tensor, count: int | None = None) -> list[Tensor]:
         """The output of each of the five blocks, or of the first ``count``, S/2 to S/32 pixels wide; the code
         is a layer on the last."""
-        maps = []
+        maps, pictures = [], self.front(pictures)
         for block in list(self.blocks)[:count]:
             pictures = block(pictures)
             maps.append(pictures)
@@ -84,8 +87,10 @@ class Encoder(nn.Module):
 class ExpressionEncoder(Encoder):
     """G_es: a picture to the expression code f(e), 30 numbers."""
 
-    def __init__(self, size: int = 96, code_dim: int = 30, width: float = 1.0) -> None:
-        super().__init__(code_dim, size, width)
+    def __init__(
+        self, size: int = 96, code_dim: int = 30, width: float = 1.0, front: Front = "picture"
+    ) -> None:
+        super().__init__(code_dim, size, width, front)
 
 
 class IdentityEncoder(Encoder):
@@ -124,10 +129,11 @@ class Generator(nn.Module):
         identity_dim: int = 50,
         width: float = 1.0,
         skips: bool = False,
+        front: Front = "picture",
     ) -> None:
         super().__init__()
         self.size, self.width, self.skips = size, width, skips
-        self.expression_encoder = ExpressionEncoder(size, expression_dim, width)
+        self.expression_encoder = ExpressionEncoder(size, expression_dim, width, front)
         self.identity_encoder = IdentityEncoder(size, identity_dim, width)
         told = (2 if skips else 1) * expression_dim + identity_dim
         self.decoder = (SkipDecoder if skips else Decoder)(told, size, width)
@@ -248,15 +254,34 @@ class Classifier(nn.Module):
 class Baseline(nn.Module):
     """The paper's CNN baseline: the expression encoder with one more fully connected layer."""
 
-    def __init__(self, classes: int, size: int = 96, code_dim: int = 30, width: float = 1.0) -> None:
+    def __init__(
+        self,
+        classes: int,
+        size: int = 96,
+        code_dim: int = 30,
+        width: float = 1.0,
+        front: Front = "picture",
+    ) -> None:
         super().__init__()
-        self.encoder = ExpressionEncoder(size, code_dim, width)
+        self.encoder = ExpressionEncoder(size, code_dim, width, front)
         self.head = nn.Linear(code_dim, classes)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(B, 3, S, S) -> (B, classes) logits."""
         logits: Tensor = self.head(F.leaky_relu(self.encoder(pictures), LEAK))
         return logits
+
+
+def generator_of(config: Config) -> Generator:
+    """The generator of a run's sizes, with PyTorch's own initialisation."""
+    return Generator(
+        config.size, config.expression_dim, config.identity_dim, config.width, config.skips, config.front
+    )
+
+
+def baseline_of(config: Config, classes: int) -> Baseline:
+    """The baseline of a run's sizes, with PyTorch's own initialisation."""
+    return Baseline(classes, config.size, config.baseline.features, config.width, config.front)
 
 
 def parameter_count(module: nn.Module) -> int:

@@ -20,7 +20,7 @@ from relgan.data.augment import CENTRE, TEST_VIEWS, VARIANTS, draw_jitter, draw_
 from relgan.data.batches import steps_of
 from relgan.data.tensors import FaceTensors
 from relgan.losses import UNKNOWN, masked_cross_entropy
-from relgan.models import Baseline, Classifier, Encoder, initialise
+from relgan.models import Baseline, Classifier, Encoder, baseline_of, initialise
 from relgan.recorded import recorded
 from relgan.seeds import seeded
 from relgan.training import (
@@ -201,7 +201,7 @@ def train_baseline(
     labelled = data.labelled()
     walks = VARIANTS if stage.expand else 1
     _, total = steps_of(len(labelled), stage)
-    raw = Baseline(len(data.classes), config.size, stage.features, config.width)
+    raw = baseline_of(config, len(data.classes))
     initialise(raw, seeded(seed, "initialise"))
     if start is not None:
         raw.encoder.load_state_dict(start.encoder.state_dict())

@@ -24,6 +24,7 @@ from relgan.models import (
     Discriminator,
     ExpressionEncoder,
     Generator,
+    generator_of,
     initialise,
     initialise_discriminator,
 )
@@ -122,9 +123,7 @@ def train_reenactment(
 
     # The networks, their averages and their optimisers.
     initial = seeded(seed, "initialise")
-    raw_generator = Generator(
-        config.size, config.expression_dim, config.identity_dim, config.width, config.skips
-    )
+    raw_generator = generator_of(config)
     raw_discriminator = Discriminator(len(data.classes), len(data.people), config.size)
     raw_guide = nn.Sequential(  # codes have no fixed scale
         nn.BatchNorm1d(config.expression_dim, affine=False),

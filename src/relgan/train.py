@@ -11,7 +11,7 @@ from relgan.config import Config, RecognitionConfig, ReenactmentConfig
 from relgan.data.augment import CENTRE
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
-from relgan.models import Baseline
+from relgan.models import Baseline, baseline_of
 from relgan.recognition import encode, train_baseline, train_classifier, views_for
 from relgan.reenactment import CHECKPOINT, fingerprint, train_reenactment
 from relgan.training import device_name, load_checkpoint, progress_bar, save_beside
@@ -144,7 +144,7 @@ def _baseline(
     mark = fingerprint(data, own, seed, start)
     state = load_checkpoint(out / CHECKPOINT, mark)
     if state is not None:
-        baseline = Baseline(len(data.classes), config.size, config.baseline.features, config.width)
+        baseline = baseline_of(config, len(data.classes))
         baseline.load_state_dict(state["baseline"])
         return baseline.to(fabric.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
     trained = train_baseline(

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from relgan.config import Alignment, Config
+from relgan.config import Alignment, Config, Front
 from relgan.errors import InputError
 from relgan.expressions import CANONICAL
 from relgan.models import Baseline, Classifier, Discriminator, Generator
@@ -38,8 +38,8 @@ class Card:
     """What a set of weights is.
 
     Attributes:
-        size, expression_dim, identity_dim, width, skips: what the networks were built with; pictures are
-            ``size`` pixels, the centre 96/112 of an aligned face (relgan.faces.align), RGB in [-1, 1].
+        size, expression_dim, identity_dim, width, skips, front: what the networks were built with; pictures
+            are ``size`` pixels, the centre 96/112 of an aligned face (relgan.faces.align), RGB in [-1, 1].
         align: how the faces were aligned that the networks learnt from.
         expressions: the classes of classifier, baseline and discriminator, in order.
         hidden: width of the classifier; features: of the baseline's layer before the last; people: identities
@@ -58,6 +58,7 @@ class Card:
     expressions: list[str]
     align: Alignment = "similarity"
     skips: bool = False
+    front: Front = "picture"
     hidden: int = 64
     features: int = 30
     people: int = 0
@@ -97,6 +98,7 @@ class Weights:
             expression_dim=card.expression_dim,
             identity_dim=card.identity_dim,
             skips=card.skips,
+            front=card.front,
             baseline=replace(config.baseline, features=card.features),
         )
 
@@ -149,6 +151,7 @@ def save_weights(
         expressions=list(expressions),
         align=align,
         skips=generator.skips,
+        front=generator.expression_encoder.look,
         hidden=_rows(classifier, "layers.1.bias") if classifier is not None else 64,
         features=baseline.encoder.code_dim if baseline is not None else 30,
         people=_rows(discriminator, "identity_branch.4.bias") if discriminator is not None else 0,
@@ -194,9 +197,11 @@ def load_weights(place: str | os.PathLike[str]) -> Weights:
         raise InputError(f"{folder / CARD}: names no {GENERATOR}; copy the whole folder again")
     classes = len(card.expressions)
     built: dict[str, nn.Module] = {
-        GENERATOR: Generator(card.size, card.expression_dim, card.identity_dim, card.width, card.skips),
+        GENERATOR: Generator(
+            card.size, card.expression_dim, card.identity_dim, card.width, card.skips, card.front
+        ),
         CLASSIFIER: Classifier(classes, card.expression_dim, card.hidden),
-        BASELINE: Baseline(classes, card.size, card.features, card.width),
+        BASELINE: Baseline(classes, card.size, card.features, card.width, card.front),
         DISCRIMINATOR: Discriminator(classes, card.people, card.size),
     }
     for name, network in built.items():
@@ -228,8 +233,9 @@ def _read_card(folder: Path) -> Card:
     strange = sorted(set(card.expressions) - set(CANONICAL))
     if strange or len(set(card.expressions)) < len(card.expressions):
         raise InputError(f"{path}: expressions {', '.join(strange) or 'named twice'}; not a card of relgan")
-    if card.align not in get_args(Alignment):
-        raise InputError(f"{path}: align {card.align}; not a card of relgan")
+    for name, value, known in (("align", card.align, Alignment), ("front", card.front, Front)):
+        if value not in get_args(known):
+            raise InputError(f"{path}: {name} {value}; not a card of relgan")
     return card
 
 

@@ -19,7 +19,7 @@ from relgan.data.pairs import Pairs
 from relgan.data.tensors import FaceTensors
 from relgan.faces.align import TEMPLATE
 from relgan.losses import discriminator_loss, generator_loss, pixel_loss
-from relgan.models import Discriminator, Generator
+from relgan.models import Discriminator, generator_of
 
 Picture = NDArray[np.uint8]
 
@@ -64,10 +64,9 @@ class PlainTrainer:
     def __init__(self, data: FaceTensors, config: Config, device: str = "cpu") -> None:
         self.data, self.config, stage = data, config, config.reenactment
         self.device = torch.device(device)
-        sizes = config.size, config.expression_dim, config.identity_dim, config.width, config.skips
-        self.generator = Generator(*sizes).to(self.device)
+        self.generator = generator_of(config).to(self.device)
         self.discriminator = Discriminator(len(data.classes), len(data.people), config.size).to(self.device)
-        self.average = Generator(*sizes).to(self.device)
+        self.average = generator_of(config).to(self.device)
         betas = (stage.beta1, 0.999)
         self.generator_adam = torch.optim.Adam(self.generator.parameters(), stage.learning_rate, betas)
         self.discriminator_adam = torch.optim.Adam(

@@ -4,6 +4,7 @@ import copy
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -21,7 +22,7 @@ from relgan.expressions import CANONICAL
 from relgan.faces.align import align
 from relgan.faces.detect import Detector
 from relgan.faces.image import decode
-from relgan.models import Classifier, Generator
+from relgan.models import Classifier, generator_of
 from relgan.recognizer import VIEWS, Recognizer
 from relgan.weights import Card, Weights
 
@@ -32,8 +33,16 @@ Faces = NDArray[np.uint8]
 
 def untrained(config: Config) -> Weights:
     """Networks of a preset's size with random weights: as fast as trained ones."""
-    card = Card(config.size, config.expression_dim, config.identity_dim, config.width, list(CANONICAL))
-    generator = Generator(config.size, config.expression_dim, config.identity_dim, config.width)
+    config = replace(config, skips=False)
+    card = Card(
+        config.size,
+        config.expression_dim,
+        config.identity_dim,
+        config.width,
+        list(CANONICAL),
+        front=config.front,
+    )
+    generator = generator_of(config)
     return Weights(card, generator.eval(), Classifier(len(CANONICAL), config.expression_dim).eval())
 
 

@@ -31,7 +31,7 @@ from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
 from relgan.measures import probed, together
 from relgan.metrics import as_list
-from relgan.models import Baseline, Classifier, Generator
+from relgan.models import Baseline, Classifier, Generator, baseline_of
 from relgan.normalise import normalised_scores
 from relgan.predictions import averaged, people_of, prediction_table, read_predictions
 from relgan.probes import Labels, identity_probe, weighted_mean
@@ -228,9 +228,9 @@ def _run_relgans(recipe: Recipe, rows: list[Row], parts: Parts, seed: int, index
             views = SOME_VIEWS[row.views]
             answers = predict_codes(encoder, classifier(settings), parts.test, size, fabric, views)
         else:
-            begun = Baseline(len(train.classes), size, config.expression_dim, config.width)
-            begun.encoder.load_state_dict(encoder.state_dict())
             network = baseline(features=config.expression_dim)(config)
+            begun = baseline_of(network, len(train.classes))
+            begun.encoder.load_state_dict(encoder.state_dict())
             answers = _baseline_answers(recipe, row, network, begun, parts, seed, folder)
         _write(folder, recipe.mark(row), parts.test, answers, measured if row.frozen else {})
     (work / "relgan" / CHECKPOINT).unlink(missing_ok=True)
@@ -241,7 +241,7 @@ def _run_baselines(recipe: Recipe, rows: list[Row], parts: Parts, seed: int, ind
         config, start = recipe.of(row)
         begin = start.baseline if start else None
         if begin is not None and begin.encoder.code_dim != config.baseline.features:
-            shorter = Baseline(len(parts.train.classes), config.size, config.baseline.features, config.width)
+            shorter = baseline_of(config, len(parts.train.classes))
             shorter.encoder.blocks.load_state_dict(begin.encoder.blocks.state_dict())
             begin = shorter
         folder = _folder(out, row, seed, index)
