@@ -113,6 +113,23 @@ def test_pictures_are_taught_without_touching_the_code(
     assert "give --from" in fails(capsys, "pretrain", "ck48", first, "--fixed-code", "--out", tmp_path / "x")
 
 
+def test_what_reads_expressions_may_look_at_edges(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], tiny: None
+) -> None:
+    first, edges, more = crops(tmp_path / "CK+48"), tmp_path / "edges", tmp_path / "more"
+    steps = ["--max-steps", "2", "--baseline-steps", "2"]
+    main(["train", "ck48", str(first), "--front", "edges", "--out", str(edges), *steps])
+    loaded = load_weights(edges)
+    assert loaded.baseline is not None
+    assert loaded.card.front == loaded.baseline.encoder.look == "edges"
+    main(["pretrain", "ck48", str(first), "--from", str(edges), "--out", str(more), *steps])
+    assert load_weights(more).card.front == "edges"
+    refused = fails(
+        capsys, "train", "ck48", first, "--front", "edges", "--from", "synthetic", "--out", tmp_path / "x"
+    )
+    assert "look at pictures" in refused
+
+
 def test_a_run_killed_in_stage_1_keeps_its_baseline(
     tmp_path: Path, tiny: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

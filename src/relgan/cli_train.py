@@ -20,7 +20,7 @@ from relgan.cli_words import (
     WeightsName,
     optional,
 )
-from relgan.config import Device
+from relgan.config import Device, Front
 from relgan.errors import InputError
 
 if TYPE_CHECKING:
@@ -77,6 +77,9 @@ class Pretrain:
     """What to begin with: packaged weights (synthetic, wild), a folder of weights, or scratch."""
     preset: Literal["fast", "best", "paper"] = "fast"
     """Size and settings."""
+    front: Front = "picture"
+    """What reads expressions looks at pictures, or at their edges in units of those around; weights of --from
+    look at what they looked at."""
     max_steps: SomeCount = None
     """Steps of stage 1; the preset's where not given."""
     baseline_steps: SomeCount = None
@@ -159,6 +162,9 @@ def train(verb: Pretrain, command: str) -> None:
     from relgan.training import make_fabric
 
     start = weights_named(verb.start)
+    if start and verb.front == "edges" and start.card.front != "edges":
+        raise InputError(f"--front edges: the weights of --from {verb.start} look at pictures; leave one out")
+    config = replace(config, front=verb.front)
     config = replace(start.fitted(config) if start else config, start=verb.start)
     fabric = make_fabric(config.precision, verb.device, verb.devices)
     fabric.launch()
