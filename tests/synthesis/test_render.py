@@ -76,11 +76,27 @@ def test_eyeballs_stay_behind_the_lids_when_eyes_are_screwed_up(room):
     weights = torch.zeros(1, len(head.names))
     for name in ("eyeSquintLeft", "eyeSquintRight", "cheekSquintLeft", "cheekSquintRight"):
         weights[0, head.names[name]] = 1.5
-    vertices = head.settle(head.template[None] + head.displacement(weights), torch.zeros(1))
+    vertices = head.settle(head.template[None] + head.displacement(weights), weights)
     ball = vertices[0, head.part_vertices(1)]
     radius = (ball - ball.mean(0)).norm(dim=1).mean()
     near = (head.vertex_part == 0) & ((head.template - head.eye_centres[0]).norm(dim=1) < 0.02)
     assert (vertices[0, near] - ball.mean(0)).norm(dim=1).min() > radius
+
+
+def test_a_smile_brings_the_upper_teeth_down_and_a_dropped_jaw_hardly(room):
+    head = room.head
+
+    def teeth_at(**shapes: float) -> float:
+        weights = torch.zeros(1, len(head.names))
+        for name, amount in shapes.items():
+            weights[0, head.names[name]] = amount
+        still = head.template[None].clone()
+        return float(head.settle(still, weights)[0, head.part_vertices(5), 2].mean())
+
+    rest, dropped = teeth_at(), teeth_at(jawOpen=1.0)
+    smile = teeth_at(jawOpen=0.1, mouthSmileLeft=0.6, mouthSmileRight=0.6)
+    assert rest - smile == pytest.approx(0.0035, abs=1e-4)
+    assert 0 < rest - dropped < 0.001
 
 
 def test_the_chart_covers_the_face_and_samples_bilinearly(room):

@@ -103,7 +103,9 @@ def _paint_skin(canvas: _Canvas, person: Person, chart: Chart, lips: Tensor) -> 
     absorbed = pigment[..., None] * _row(MELANIN_ABSORBS, pigment) + blood[..., None] * _row(
         HAEMOGLOBIN_ABSORBS, pigment
     )
-    canvas.albedo = _row(BRIGHTEST_SKIN, pigment) * torch.exp(-absorbed) * (1 - 0.45 * seam[..., None])
+    canvas.albedo = _row(BRIGHTEST_SKIN, pigment) * torch.exp(-absorbed) * (1 - 0.75 * seam[..., None])
+    upper = lips * smooth_step(0.6605, 0.6635, z)  # the upper lip looks down
+    canvas.albedo = canvas.albedo * (1 - 0.16 * upper[..., None])
     shiny = 0.4 + nose + 0.5 * _spot(canvas.x, 0.035, z - 0.775, 0.02) + 0.4 * cheek
     canvas.gloss = (0.12 + 0.30 * skin.oil * shiny) * (1 + 0.3 * canvas.middle[..., 2]) + 0.5 * lips
 
@@ -122,12 +124,16 @@ def _paint_makeup(canvas: _Canvas, person: Person, chart: Chart, lips: Tensor) -
 
 
 def _paint_lashes(canvas: _Canvas, person: Person, chart: Chart) -> None:
-    """Lashes and liner as a dark rim: geometry here smears when the eye is screwed up."""
+    """The upper lid's fold, and lashes and liner as a dark rim: geometry here smears when the eye is
+    screwed up."""
     makeup = person.makeup
+    fold = _spot(chart.lid_distance - 0.0045, 0.0011, canvas.across - 0.036, 0.020) * chart.above_lid
+    canvas.cover(0.45 * fold * min(1.0, 0.4 + person.skin.under_eye), 0.45 * canvas.albedo)
     rim = chart.above_lid + 0.35 * (1 - chart.above_lid)
-    width = 0.0010 + 0.0009 * makeup.lashes + 0.0007 * makeup.liner
-    line = 1 - smooth_step(0.35 * width, width, chart.lid_distance)
-    dark = line * rim * min(1.0, 0.45 + 0.4 * makeup.lashes + 0.3 * makeup.liner)
+    outer = smooth_step(0.022, 0.042, canvas.across)  # where lashes are longest
+    width = 0.0018 + 0.0010 * (1 + outer) * makeup.lashes + 0.0009 * makeup.liner
+    line = 1 - ((chart.lid_distance - 0.35 * width) / (0.65 * width)).clamp(0, 1)
+    dark = line * rim * min(1.0, 0.55 + 0.4 * makeup.lashes + 0.3 * makeup.liner)
     canvas.cover(dark, torch.full((3,), 0.012, device=canvas.x.device))
     canvas.gloss = canvas.gloss * (1 - dark)
 
@@ -164,7 +170,7 @@ def _paint_brows(canvas: _Canvas, person: Person, offset: Tensor) -> None:
     along = (canvas.across - brows.inner) / (brows.outer - brows.inner)
     t = along.clamp(0, 1)
     centre = brows.height + brows.arch * 1.05 * torch.sin(2.2 * t) - 0.0055 * t**3
-    half = brows.thickness * (1 - 0.62 * t**1.6) * (1 - 0.25 * (1 - smooth_step(0.0, 0.15, along)))
+    half = brows.thickness * (1 - 0.45 * t**1.8) * (1 - 0.25 * (1 - smooth_step(0.0, 0.15, along)))
     # Hairs lean outwards: noise stretched along their direction.
     lean = torch.stack([x * 1500 + z * 900 * torch.sign(x), canvas.y * 0, z * 700 - canvas.across * 500], -1)
     hairs = noise(lean + offset)
@@ -175,7 +181,7 @@ def _paint_brows(canvas: _Canvas, person: Person, offset: Tensor) -> None:
         * (1 - smooth_step(0.85, 1.08, along))
     )
     covered = covered * (canvas.y < -0.08) * brows.density * (0.84 + 0.16 * hairs[..., 2]).clamp(0, 1)
-    canvas.cover(0.88 * covered, _row(brows.colour, x))
+    canvas.cover(0.94 * covered, _row(brows.colour, x))
     canvas.gloss = canvas.gloss * (1 - covered)
 
 

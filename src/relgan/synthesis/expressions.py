@@ -41,10 +41,10 @@ UNIT_SHAPES: dict[int, tuple[tuple[str, float], ...]] = {
     14: (("mouthDimple{S}", 1.3), ("mouthPress{S}", 0.35), ("mouthSmile{S}", 0.15)),
     15: (("mouthFrown{S}", 1.3), ("mh:mouth-depression", 0.5)),
     16: (("mouthLowerDown{S}", 1.1),),
-    17: (("mouthShrugLower", 1.3), ("mouthShrugUpper", 0.3)),
+    17: (("mouthShrugLower", 1.0), ("mouthShrugUpper", 0.3)),
     18: (("mouthPucker", 0.8),),
     20: (("mouthStretch{S}", 1.3), ("mh:mouth-retraction", 0.35)),
-    23: (("mouthPress{S}", 0.6), ("mouthRollLower", 0.5), ("mouthRollUpper", 0.35), ("mouthPucker", 0.12)),
+    23: (("mouthPress{S}", 0.6), ("mouthRollLower", 0.3), ("mouthRollUpper", 0.2), ("mouthPucker", 0.12)),
     25: (("mouthLowerDown{S}", 0.55), ("mouthUpperUp{S}", 0.45), ("jawOpen", 0.05)),
     26: (("jawOpen", 0.42),),
     27: (("jawOpen", 0.95), ("mouthFunnel", 0.3)),
@@ -66,7 +66,7 @@ LIMITS = {
     "eyeWide": 1.25,
     "eyeBlink": 1.0,
     "cheekSquint": 1.5,
-    "browDown": 2.1,
+    "browDown": 1.6,
     "noseSneer": 2.0,
 }
 

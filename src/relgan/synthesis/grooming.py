@@ -132,7 +132,7 @@ def draw_hair(rng: Generator, female: bool, years: float, lightness: float) -> H
 def draw_brows(rng: Generator, female: bool, hair: Colour) -> Brows:
     colour = np.minimum(np.array(hair) * 0.45, [0.040, 0.028, 0.020])
     return Brows(
-        height=float(0.7460 + 0.0030 * np.clip(rng.normal(), -1.5, 1.5) + 0.0012 * female),
+        height=float(0.7445 + 0.0030 * np.clip(rng.normal(), -1.5, 1.5) + 0.0012 * female),
         arch=float(0.0035 + 0.0025 * rng.random() + 0.0012 * female),
         thickness=float(rng.uniform(0.0030, 0.0066) if female else rng.uniform(0.0044, 0.0078)),
         density=float(rng.uniform(0.75, 1.0) if female else rng.uniform(0.85, 1.0)),
@@ -158,8 +158,8 @@ def draw_beard(rng: Generator, female: bool) -> Beard:
 def draw_makeup(rng: Generator, female: bool) -> Makeup:
     worn = female and rng.random() < 0.65
     return Makeup(
-        lip_redness=float(0.08 + 0.18 * abs(rng.normal()) + 0.3 * female),
-        lip_pigment=float(0.3 * rng.random() ** 2),
+        lip_redness=float(0.16 + 0.18 * abs(rng.normal()) + 0.3 * female),
+        lip_pigment=float(0.06 + 0.3 * rng.random() ** 2),
         lipstick=float(rng.uniform(0.3, 0.95)) if worn and rng.random() < 0.75 else 0.0,
         lip_colour=to_colour(np.array([0.30, 0.07, 0.08]) * np.exp(0.25 * rng.normal(size=3))),
         liner=float(0.35 + 0.6 * rng.random()) if worn else 0.0,

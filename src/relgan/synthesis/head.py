@@ -29,6 +29,13 @@ HEAD_OUTLINES = ("oval", "round", "square", "rectangular", "triangular", "invert
 TEETH_BACK = 0.004  # metres, at a jaw opened by 1
 TEETH_DOWN = 0.0035  # metres, at a jaw opened by TEETH_FULL or more
 TEETH_FULL = 0.06
+LIP_AT_REST = 0.15
+LIP_RAISERS = {
+    "mouthUpperUpLeft": 1.0,
+    "mouthUpperUpRight": 1.0,
+    "mouthSmileLeft": 0.83,
+    "mouthSmileRight": 0.83,
+}
 LID_THICKNESS = 0.0006  # metres kept between an eyeball and the skin over it
 
 Array = npt.NDArray[Any]
@@ -84,18 +91,24 @@ class Head:
         flat: Tensor = self.template.reshape(1, -1) + weights @ self.phenotype_shapes + shape @ self.shapes
         return flat.reshape(len(phenotype), -1, 3)
 
-    def settle(self, vertices: Tensor, jaw_open: Tensor) -> Tensor:
-        """(B, V, 3) with parts kept from going through each other.
+    def settle(self, vertices: Tensor, weights: Tensor) -> Tensor:
+        """Vertices (B, V, 3), moved by shape weights (B, K), with parts kept from going through each other.
 
         The skin around the eyes is pushed out of the eyeballs, as lids slide over them; the lower teeth are
-        drawn back as the jaw opens (B,), or the chin would roll up into them. The upper teeth, which the mesh
-        hides behind the lip, come down as the lips part: a smile is teeth, not a dark hole.
+        drawn back as the jaw opens, or the chin would roll up into them. The upper teeth, which the mesh
+        hides behind the lip, come down as the lips part, as far as the upper lip is raised: a
+        smile is teeth, and a jaw dropped in surprise a dark hole.
         """
         vertices = vertices.clone()
+        jaw_open = weights[:, self.names["jawOpen"]]
+        raised = torch.stack([share * weights[:, self.names[name]] for name, share in LIP_RAISERS.items()])
+        lip_raised = (LIP_AT_REST + raised.sum(0)).clamp(0, 1)
         teeth = self.part_vertices(LOWER_TEETH)
         vertices[:, teeth, 1] += TEETH_BACK * (0.9 + jaw_open[:, None])
         upper = self.part_vertices(UPPER_TEETH)
-        vertices[:, upper, 2] -= TEETH_DOWN * (jaw_open[:, None] / TEETH_FULL).clamp(0, 1)
+        vertices[:, upper, 2] -= (
+            TEETH_DOWN * lip_raised[:, None] * (jaw_open[:, None] / TEETH_FULL).clamp(0, 1)
+        )
         for eye, centre in zip((LEFT_EYE, RIGHT_EYE), self.eye_centres, strict=True):
             ball = vertices[:, self.part_vertices(eye)]
             middle = ball.mean(1, keepdim=True)

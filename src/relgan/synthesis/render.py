@@ -152,7 +152,7 @@ class Studio:
             for name in names:
                 weights[:, head.names[name]] += amount.clamp(min=0)
         skin = torch.stack([model.neutral for model in models]) + head.displacement(weights)
-        skin = head.settle(skin, weights[:, head.names["jawOpen"]])
+        skin = head.settle(skin, weights)
         extras = [torch.stack([getattr(model, name) for model in models]) for name in ("hair", "glasses")]
         vertices = torch.cat([skin, *extras], 1)
         view = view_of(head, skin, shots, self.size * self.supersample)

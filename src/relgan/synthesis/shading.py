@@ -15,7 +15,7 @@ from relgan.synthesis.lighting import KeyShadow, Lamps, key_visibility
 from relgan.synthesis.upload import upload
 
 SKIN_WRAP = (0.30, 0.15, 0.10)  # how far red, green and blue light creep past the terminator
-SCLERA = (0.50, 0.46, 0.43)
+SCLERA = (0.42, 0.385, 0.36)
 TEETH = (0.76, 0.72, 0.64)
 TONGUE_COLOUR = (0.36, 0.11, 0.10)
 MOUTH_COLOUR = (0.26, 0.07, 0.06)
@@ -80,7 +80,7 @@ def shade(
     lower = 1 - 0.4 * (part == LOWER_TEETH).float()
     arch = smooth_step(0.044, 0.016, surface.canonical[:, 0].abs())
     front_teeth = teeth * lower * arch * (0.45 + 0.55 * smooth_step(0.0, 0.35, surface.openness))
-    sky = sky + (1.1 * front_teeth)[:, None] * lamps.sky[item]
+    sky = sky + (0.8 * front_teeth)[:, None] * lamps.sky[item]
     visible = torch.maximum(visible, 0.85 * front_teeth)
     soft_visible = torch.stack([visible**0.75, visible, visible], 1)  # blood tints a shadow's edge
     reaches = torch.where(inside & (teeth < 0.5), 0.1 + 0.8 * surface.openness, 1.0)
@@ -134,8 +134,9 @@ def _shade_eyes(
     reddening = 0.10 * smooth_step(0.4, 1.2, angle)[:, None] * upload([0.3, 1.0, 1.0], angle.device)
     colour = torch.lerp(_colour(SCLERA, angle) * (1 - reddening), iris_colour, iris[:, None])
     colour = colour * (1 - pupil[:, None]) + 0.004 * pupil[:, None]
-    under_the_lid = 1 - 0.45 * smooth_step(0.05, 0.5, direction[:, 2])
-    albedo[at] = colour * under_the_lid[:, None]
+    # Lids and lashes keep light from the upper part of an eye and from its corners.
+    shaded = (1 - 0.5 * smooth_step(0.0, 0.45, direction[:, 2])) * (1 - 0.4 * smooth_step(0.45, 0.95, angle))
+    albedo[at] = colour * shaded[:, None]
     gloss[at], power[at], wrap[at] = 7.0, 350.0, 0.08
 
 

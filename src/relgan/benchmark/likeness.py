@@ -1,0 +1,106 @@
+"""How like photographs rendered faces are: ``python -m relgan.benchmark.likeness RENDERED PHOTOGRAPHS``.
+
+Both are folders as `relgan synthesize` and `relgan prepare` make them; of photographs the training part is
+taken. Nothing is learnt: a light meter within the face, and the mean faces, looked at where brows, lids and
+lips are. Rendered faces count from half of their strength on.
+"""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from relgan.data.face import Face
+from relgan.data.manifest import load_prepared
+from relgan.errors import InputError
+
+Floats = NDArray[np.float32]
+BANDS = ((1, 2), (2, 4), (4, 8), (8, 16))
+"""Differences of Gaussians, pixels at 112."""
+PLACES: dict[str, tuple[str, slice, slice]] = {
+    "brow": ("neutral", slice(31, 34), slice(36, 41)),
+    "outer half of the eye": ("neutral", slice(39, 42), slice(30, 34)),
+    "inner half of the eye": ("neutral", slice(39, 42), slice(44, 48)),
+    "upper lip": ("neutral", slice(75, 78), slice(52, 60)),
+    "mouth's line in anger": ("anger", slice(77, 80), slice(52, 60)),
+    "mouth's line in sadness": ("sadness", slice(77, 80), slice(52, 60)),
+    "mouth's corner in happiness": ("happiness", slice(77, 80), slice(42, 46)),
+    "mouth's upper edge in surprise": ("surprise", slice(75, 79), slice(52, 60)),
+}
+"""The expression whose mean face is looked at, rows and columns of the left half at 112 pixels."""
+
+
+def oval(size: int) -> NDArray[np.bool_]:
+    """(size, size): where the face is in an aligned picture, without hair and background."""
+    rows, columns = np.mgrid[:size, :size] / size
+    inside: NDArray[np.bool_] = ((columns - 0.496) / 0.33) ** 2 + ((rows - 0.536) / 0.4) ** 2 < 1
+    return inside
+
+
+def light(grey: Floats) -> dict[str, float]:
+    """The mean grey level of pictures (N, S, S), their contrast within the face, and how much lies in each
+    band."""
+    within = oval(grey.shape[1])
+    found = {"grey level": float(grey[:, within].mean()), "contrast": float(grey[:, within].std(1).mean())}
+    for fine, coarse in BANDS:
+        layers = [cv2.GaussianBlur(x, (0, 0), fine) - cv2.GaussianBlur(x, (0, 0), coarse) for x in grey]
+        found[f"{fine} to {coarse} pixels"] = float(np.median([layer[within].std() for layer in layers]))
+    return found
+
+
+def mean_faces(grey: Floats, expressions: Iterable[str | None]) -> dict[str, Floats]:
+    """The mean face of each expression, its left half like its right: 0 is the mean within a face, 1 one
+    standard deviation."""
+    within = oval(grey.shape[1])
+    mean, deviation = (of(grey[:, within], 1)[:, None, None] for of in (np.mean, np.std))
+    even = (grey - mean) / np.maximum(deviation, 8)  # a picture of fog has no face
+    shown = np.array([expression or "" for expression in expressions])
+    means = {name: even[shown == name].mean(0) for name in np.unique(shown)}
+    return {str(name): (face + face[:, ::-1]) / 2 for name, face in means.items()}
+
+
+def meters(faces: list[Face], pictures: NDArray[np.uint8]) -> dict[str, float]:
+    """All numbers of one set of faces, pictures (N, 112, 112, 3); NaN where an expression is missing."""
+    shown = [face.expression for face in faces]
+    grey = np.stack([cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in pictures]).astype(np.float32)
+    means = mean_faces(grey, shown)
+    places = {
+        place: float(means[name][rows, columns].mean()) if name in means else float("nan")
+        for place, (name, rows, columns) in PLACES.items()
+    }
+    return {**light(grey), **places}
+
+
+def set_of(folder: Path) -> dict[str, float]:
+    """The numbers of a prepared folder.
+
+    Raises:
+        InputError: the folder is not one, or its faces are not of 112 pixels.
+    """
+    faces, pictures = load_prepared(folder)
+    if pictures.shape[1] != 112:
+        raise InputError(f"{folder}: faces of {pictures.shape[1]} pixels; make them with --size 112")
+    strong = [
+        place
+        for place, face in enumerate(faces)
+        if face.split in (None, "train")
+        and (face.expression == "neutral" or face.intensity is None or face.intensity >= 0.5)
+    ]
+    return meters([faces[place] for place in strong], pictures[strong])
+
+
+def main(folders: list[str]) -> None:
+    found = [set_of(Path(folder)) for folder in folders]
+    print(f"{'':32}" + "".join(f"{Path(folder).name:>14.14}" for folder in folders))
+    for name in found[0]:
+        print(f"{name:32}" + "".join(f"{numbers[name]:14.2f}" for numbers in found))
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except InputError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,69 @@
+"""The light meter and the mean faces."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from relgan.benchmark.likeness import light, mean_faces, meters, oval, set_of
+from relgan.data.face import Face
+from relgan.data.manifest import write_manifest
+from relgan.errors import InputError
+
+SHADES = np.random.default_rng(0).normal(120, 20, (6, 112, 112)).astype(np.float32)
+
+
+def test_twice_the_contrast_is_measured_as_twice_in_every_band() -> None:
+    once, twice = light(SHADES), light(2 * SHADES - 120)
+    assert twice["grey level"] == pytest.approx(2 * once["grey level"] - 120, rel=1e-3)
+    for name in set(once) - {"grey level"}:
+        assert twice[name] == pytest.approx(2 * once[name], rel=1e-3), name
+
+
+def test_mean_faces_know_nothing_of_exposure_and_are_symmetric() -> None:
+    shown = ["anger", "fear"] * 3
+    means, brighter = mean_faces(SHADES, shown), mean_faces(1.5 * SHADES + 30, shown)
+    assert set(means) == {"anger", "fear"}
+    for name, face in means.items():
+        np.testing.assert_allclose(face, face[:, ::-1], atol=1e-6)
+        np.testing.assert_allclose(face, brighter[name], atol=1e-4)
+        assert abs(face[oval(112)].mean()) < 0.05
+
+
+def test_a_dark_brow_is_found_at_its_place_and_missing_expressions_are_not_invented() -> None:
+    face = Face(path="a", expression="neutral")
+    pictures = np.full((1, 112, 112, 3), 128, np.uint8)
+    pictures[:, 60:] = 140
+    dark = pictures.copy()
+    dark[:, 31:34, 30:82] = 40
+    plain, browed = meters([face], pictures), meters([face], dark)
+    assert browed["brow"] < plain["brow"] - 1
+    assert np.isnan(browed["mouth's line in anger"])
+
+
+def folder_of(place: Path, *faces: tuple[int, dict[str, object]]) -> Path:
+    """A prepared folder of even faces: grey levels and what their rows say."""
+    rows = []
+    for number, (grey, row) in enumerate(faces):
+        Image.new("RGB", (112, 112), (grey, grey, grey)).save(place / f"{number}.png")
+        rows.append({"path": f"{number}.png", "align": "similarity", "expression": "anger", **row})
+    write_manifest(place / "manifest.csv", rows)
+    return place
+
+
+def test_weak_frames_and_test_parts_are_left_out(tmp_path: Path) -> None:
+    folder = folder_of(
+        tmp_path,
+        (100, {"split": "train"}),
+        (120, {"intensity": 0.9}),
+        (10, {"split": "test"}),
+        (10, {"intensity": 0.2}),
+        (140, {"intensity": 0.0, "expression": "neutral"}),
+    )
+    assert set_of(folder)["grey level"] == pytest.approx(120)
+
+
+def test_other_sizes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"manifest\.csv"):
+        set_of(tmp_path)
