@@ -93,6 +93,8 @@ def set_of(folder: Path) -> dict[str, float]:
 
 
 def main(folders: list[str]) -> None:
+    if not folders:
+        raise InputError("give folders that relgan synthesize or relgan prepare made")
     found = [set_of(Path(folder)) for folder in folders]
     print(f"{'':32}" + "".join(f"{Path(folder).name:>14.14}" for folder in folders))
     for name in found[0]:
