@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from relgan.benchmark.likeness import light, mean_faces, meters, oval, set_of
+from relgan.benchmark.likeness import light, main, mean_faces, meters, oval, set_of
 from relgan.data.face import Face
 from relgan.data.manifest import write_manifest
 from relgan.errors import InputError
@@ -64,6 +64,23 @@ def test_weak_frames_and_test_parts_are_left_out(tmp_path: Path) -> None:
     assert set_of(folder)["grey level"] == pytest.approx(120)
 
 
-def test_other_sizes_are_refused(tmp_path: Path) -> None:
+def test_folders_stand_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "one").mkdir()
+    folder = folder_of(tmp_path / "one", (100, {"expression": "neutral"}))
+    main([str(folder), str(folder)])
+    first, *rows = capsys.readouterr().out.splitlines()
+    assert first.split() == ["one", "one"]
+    assert rows[0].split() == ["grey", "level", "100.00", "100.00"]
+
+
+def test_no_folder_another_size_and_no_manifest_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="give folders"):
+        main([])
     with pytest.raises(InputError, match=r"manifest\.csv"):
+        set_of(tmp_path)
+    Image.new("RGB", (96, 96)).save(tmp_path / "small.png")
+    write_manifest(
+        tmp_path / "manifest.csv", [{"path": "small.png", "align": "similarity", "expression": "fear"}]
+    )
+    with pytest.raises(InputError, match="96 pixels"):
         set_of(tmp_path)
