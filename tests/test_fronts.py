@@ -1,11 +1,9 @@
 """What an encoder looks at: edges in units of those around."""
 
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 import torch
-from torch import nn
 
 from relgan.config import PRESETS
 from relgan.errors import InputError
@@ -19,18 +17,11 @@ from relgan.models import (
     Generator,
     baseline_of,
     generator_of,
-    initialise,
 )
 from relgan.weights import Weights, load_weights, save_weights
 
 from .conftest import EXPRESSIONS
-
-Network = TypeVar("Network", bound=nn.Module)
-
-
-def drawn(network: Network) -> Network:
-    initialise(network, torch.Generator().manual_seed(0))
-    return network
+from .test_weights import drawn
 
 
 def pictures(count: int = 4) -> torch.Tensor:

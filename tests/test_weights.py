@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import torch
@@ -13,8 +14,10 @@ from relgan.errors import InputError
 from relgan.models import Baseline, Classifier, Discriminator, Generator, initialise
 from relgan.weights import load_weights, packaged, save_weights
 
+Network = TypeVar("Network", bound=nn.Module)
 
-def drawn(network: nn.Module) -> nn.Module:
+
+def drawn(network: Network) -> Network:
     initialise(network, torch.Generator().manual_seed(0))
     return network
 

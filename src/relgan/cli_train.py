@@ -77,9 +77,9 @@ class Pretrain:
     """What to begin with: packaged weights (synthetic, wild), a folder of weights, or scratch."""
     preset: Literal["fast", "best", "paper"] = "fast"
     """Size and settings."""
-    front: Front = "picture"
-    """What reads expressions looks at pictures, or at their edges in units of those around; weights of --from
-    look at what they looked at."""
+    front: Annotated[Front | None, optional("{picture,edges}")] = None
+    """What reads expressions looks at pictures, or at their edges in units of those around; the preset's, or
+    that of --from, where not given."""
     max_steps: SomeCount = None
     """Steps of stage 1; the preset's where not given."""
     baseline_steps: SomeCount = None
@@ -162,9 +162,13 @@ def train(verb: Pretrain, command: str) -> None:
     from relgan.training import make_fabric
 
     start = weights_named(verb.start)
-    if start and verb.front == "edges" and start.card.front != "edges":
-        raise InputError(f"--front edges: the weights of --from {verb.start} look at pictures; leave one out")
-    config = replace(config, front=verb.front)
+    if verb.front is not None:
+        if start and start.card.front != verb.front:
+            seen = {"picture": "pictures", "edges": "edges"}[start.card.front]
+            raise InputError(
+                f"--front {verb.front}: the weights of --from {verb.start} look at {seen}; leave one out"
+            )
+        config = replace(config, front=verb.front)
     config = replace(start.fitted(config) if start else config, start=verb.start)
     fabric = make_fabric(config.precision, verb.device, verb.devices)
     fabric.launch()

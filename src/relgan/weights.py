@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from relgan.config import Alignment, Config, Front
 from relgan.errors import InputError
 from relgan.expressions import CANONICAL
-from relgan.models import Baseline, Classifier, Discriminator, Generator
+from relgan.models import Baseline, Classifier, Discriminator, Generator, baseline_of, generator_of
 from relgan.training import write_text
 
 GENERATOR, CLASSIFIER, BASELINE, DISCRIMINATOR = (
@@ -68,6 +68,20 @@ class Card:
     versions: dict[str, str] = field(default_factory=dict)
     format: int = FORMAT
 
+    def fitted(self, config: Config) -> Config:
+        """The settings with the sizes of the networks that are described."""
+        return replace(
+            config,
+            align=self.align,
+            size=self.size,
+            width=self.width,
+            expression_dim=self.expression_dim,
+            identity_dim=self.identity_dim,
+            skips=self.skips,
+            front=self.front,
+            baseline=replace(config.baseline, features=self.features),
+        )
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -89,18 +103,7 @@ class Weights:
 
     def fitted(self, config: Config) -> Config:
         """The settings with the sizes of these networks."""
-        card = self.card
-        return replace(
-            config,
-            align=card.align,
-            size=card.size,
-            width=card.width,
-            expression_dim=card.expression_dim,
-            identity_dim=card.identity_dim,
-            skips=card.skips,
-            front=card.front,
-            baseline=replace(config.baseline, features=card.features),
-        )
+        return self.card.fitted(config)
 
     def networks(self) -> dict[str, nn.Module]:
         """The networks that are there, by file name."""
@@ -195,13 +198,11 @@ def load_weights(place: str | os.PathLike[str]) -> Weights:
     card = _read_card(folder)
     if GENERATOR not in card.sha256:
         raise InputError(f"{folder / CARD}: names no {GENERATOR}; copy the whole folder again")
-    classes = len(card.expressions)
+    config, classes = card.fitted(Config()), len(card.expressions)
     built: dict[str, nn.Module] = {
-        GENERATOR: Generator(
-            card.size, card.expression_dim, card.identity_dim, card.width, card.skips, card.front
-        ),
+        GENERATOR: generator_of(config),
         CLASSIFIER: Classifier(classes, card.expression_dim, card.hidden),
-        BASELINE: Baseline(classes, card.size, card.features, card.width, card.front),
+        BASELINE: baseline_of(config, classes),
         DISCRIMINATOR: Discriminator(classes, card.people, card.size),
     }
     for name, network in built.items():

@@ -66,7 +66,7 @@ def paint(person: Person, chart: Chart) -> Tensor:
     _paint_beard(canvas, person, chart, lips, offset)
     _paint_brows(canvas, person, offset)
     _paint_scalp(canvas, person, chart, offset)
-    _paint_lashes(canvas, person, chart)
+    _paint_lids(canvas, person, chart)
     below = (z < person.collar + 0.25 * canvas.across) & (z < 0.62)
     canvas.cover(below.float(), upload(person.clothes, x.device))
     canvas.gloss = torch.where(below, 0.0, canvas.gloss)
@@ -123,7 +123,7 @@ def _paint_makeup(canvas: _Canvas, person: Person, chart: Chart, lips: Tensor) -
     canvas.cover(lid * makeup.shadow, _row(makeup.shadow_colour, canvas.x))
 
 
-def _paint_lashes(canvas: _Canvas, person: Person, chart: Chart) -> None:
+def _paint_lids(canvas: _Canvas, person: Person, chart: Chart) -> None:
     """The upper lid's fold, and lashes and liner as a dark rim: geometry here smears when the eye is
     screwed up."""
     makeup = person.makeup
