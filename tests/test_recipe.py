@@ -18,7 +18,8 @@ from relgan.weights import load_weights
 from .test_crossval import TINY, Drawn, study
 
 QUICK = replace(TINY, reenactment=replace(TINY.reenactment, tune_steps=1))
-CHOSEN = [ROWS[name] for name in ("relgan", "hidden-16", "test-1-view", "encoder-tuned", "no-d", "baseline")]
+NAMES = ("relgan", "hidden-16", "test-1-view", "encoder-tuned", "no-d", "no-turns", "baseline")
+CHOSEN = [ROWS[name] for name in NAMES]
 
 
 @pytest.fixture
@@ -29,17 +30,17 @@ def case(drawn: Drawn) -> Recipe:
 def test_rows_that_share_stage_1_are_trained_once(
     case: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trained: list[float] = []
+    trained: list[tuple[float, float]] = []
     original = recipe.train_reenactment
 
     def counting(data: Any, config: Any, **named: Any) -> Any:
-        trained.append(config.reenactment.lambda_expression)
+        trained.append((config.reenactment.lambda_expression, data.reach.turn))
         return original(data, config, **named)
 
     monkeypatch.setattr(recipe, "train_reenactment", counting)
     fold = case.study.folds[0]
     run_rows(case, CHOSEN, fold, 0, tmp_path)
-    assert trained == [50.0, 0.0]
+    assert trained == [(50, 1), (0, 1), (50, 0)]
     tables = {
         row.name: read_predictions(tmp_path / row.name / "seed_0/fold_0/predictions.csv") for row in CHOSEN
     }
@@ -48,7 +49,7 @@ def test_rows_that_share_stage_1_are_trained_once(
     one, ten = (tables[name][["anger", "happiness"]].to_numpy() for name in ("test-1-view", "relgan"))
     assert np.abs(one - ten).max() > 0
     run_rows(case, CHOSEN, fold, 0, tmp_path)
-    assert len(trained) == 2
+    assert len(trained) == 3
     assert not list(tmp_path.rglob("checkpoint.pt"))
 
 
@@ -82,7 +83,7 @@ def test_the_summary_compares_each_row_with_the_first(case: Recipe, tmp_path: Pa
 
 def test_every_row_departs_from_the_recipe() -> None:
     case = Recipe(None, preset("fast"), load_weights("wild"), None)  # type: ignore[arg-type]
-    settings = [(row in BASELINE, *case.of(row), row.views, row.frozen) for row in ROWS.values()]
+    settings = [(row in BASELINE, *case.of(row), row.views, row.frozen, row.reach) for row in ROWS.values()]
     for place, row in enumerate(ROWS.values()):
         assert settings.count(settings[place]) == 1, row.name
 

@@ -13,6 +13,7 @@ from relgan.data.augment import (
     TEST_VIEWS,
     THETAS,
     VARIANTS,
+    Reach,
     draw_jitter,
     draw_variants,
     jittered,
@@ -68,6 +69,18 @@ def test_every_variant_turns_by_one_of_the_papers_angles(variant: int) -> None:
     degrees = math.degrees(math.asin(-b / CROP))
     assert min(abs(degrees - angle) for angle in ANGLES) < 1e-3
     assert a * d - b * c == pytest.approx(CROP**2 * (1 if variant < 20 else -1))
+
+
+def test_reach_moves_training_views_alone() -> None:
+    face = torch.randint(
+        0, 256, (1, 112, 112, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(3)
+    ).expand(50, -1, -1, -1)
+    every = torch.arange(50)
+    still, papers = views(face, every, 96, Reach(0, 0)), views(face, every, 96)
+    assert torch.allclose(still[:20], papers[CENTRE[0]].expand(20, -1, -1, -1), atol=1e-4)
+    assert torch.equal(still[VARIANTS:], papers[VARIANTS:])
+    turned_back = views(face, every, 96, Reach(turn=0))
+    assert torch.allclose(turned_back[:20:4], papers[VARIANTS : VARIANTS + 5], atol=1e-4)
 
 
 def test_no_view_has_black_corners() -> None:

@@ -24,7 +24,7 @@ from torch import Tensor
 from relgan.cli_train import numbers, weights_named
 from relgan.config import Config, RecognitionConfig, preset, tuned
 from relgan.crossval import folds_to_run
-from relgan.data.augment import CENTRE, SOME_VIEWS
+from relgan.data.augment import CENTRE, PAPER_REACH, SOME_VIEWS, Reach
 from relgan.data.folds import Fold
 from relgan.data.pairs import NO_TRUTH
 from relgan.data.tensors import FaceTensors
@@ -68,6 +68,7 @@ class Row:
         scratch: whether the fold begins with random weights, and with as many steps as that takes.
         views: how many test-time views the probabilities are the mean of.
         frozen: whether stage 2 leaves the encoder as it is.
+        reach: how far training crops are shifted and turned.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Row:
     scratch: bool = False
     views: int = 10
     frozen: bool = True
+    reach: Reach = PAPER_REACH
 
 
 def stage1(**values: Any) -> Change:
@@ -117,6 +119,10 @@ RELGAN = (
     Row("d-always", stage1(discriminator_threshold=0.0)),
     Row("d-faster", stage1(discriminator_learning_rate=4e-4)),
     Row("no-jitter", stage1(jitter=0.0)),
+    Row("centre-crops", reach=Reach(shift=0)),
+    Row("crops-twice-as-far", reach=Reach(shift=2)),
+    Row("no-turns", reach=Reach(turn=0)),
+    Row("turns-twice-as-far", reach=Reach(turn=2)),
     Row("twice-the-steps", _twice),
     Row("steady-rate", stage1(decay=False)),
     Row("steady-rate-2e-4", stage1(learning_rate=2e-4, decay=False)),
@@ -134,6 +140,10 @@ BASELINE = (
     Row("baseline-scratch", scratch=True),
     Row("baseline-7-features", baseline(features=7)),
     Row("baseline-no-jitter", baseline(jitter=0.0)),
+    Row("baseline-centre-crops", reach=Reach(shift=0)),
+    Row("baseline-crops-twice-as-far", reach=Reach(shift=2)),
+    Row("baseline-no-turns", reach=Reach(turn=0)),
+    Row("baseline-turns-twice-as-far", reach=Reach(turn=2)),
     Row("baseline-twice-the-steps", _twice),
     Row("baseline-steady-rate", baseline(decay=False)),
     Row("baseline-steady-rate-2e-4", baseline(learning_rate=2e-4, decay=False)),
@@ -159,7 +169,8 @@ class Recipe:
     def mark(self, row: Row) -> str:
         """Changes with whatever the row's outcome depends on."""
         config, start = self.of(row)
-        return f"{fingerprint(self.study, config, start)} {row.views} {row.frozen}"
+        mark = f"{fingerprint(self.study, config, start)} {row.views} {row.frozen}"
+        return mark if row.reach == PAPER_REACH else f"{mark} {row.reach}"
 
 
 @dataclass(frozen=True)
@@ -186,14 +197,15 @@ def run_rows(recipe: Recipe, rows: Iterable[Row], fold: Fold, seed: int, out: Pa
     parts = Parts(*(data.subset(at).to(device) for at in (fold.train, fold.validation, fold.test)))
     for group in groups.values():
         run = _run_baselines if group[0] in BASELINE else _run_relgans
-        run(recipe, group, parts, seed, fold.index, out)
+        train = replace(parts.train, reach=group[0].reach)
+        run(recipe, group, replace(parts, train=train), seed, fold.index, out)
 
 
 def _training(recipe: Recipe, row: Row) -> str:
     """Equal for rows that can share a training."""
     config, start = recipe.of(row)
     shared = config.baseline if row in BASELINE else replace(config, recognition=RecognitionConfig())
-    return json.dumps([row in BASELINE, asdict(shared), start is None])
+    return json.dumps([row in BASELINE, asdict(shared), start is None, asdict(row.reach)])
 
 
 def _run_relgans(recipe: Recipe, rows: list[Row], parts: Parts, seed: int, index: int, out: Path) -> None:

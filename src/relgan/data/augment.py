@@ -7,6 +7,7 @@ corner crop would take from outside the face repeats its edge, so no black corne
 """
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
@@ -33,9 +34,25 @@ SOME_VIEWS = {
 """Choices of test-time views, by their number."""
 
 
-def _thetas() -> Tensor:
+@dataclass(frozen=True)
+class Reach:
+    """How far training crops lie from the centre and how far they are turned, in units of the paper's."""
+
+    shift: float = 1.0
+    turn: float = 1.0
+
+
+PAPER_REACH = Reach()
+
+
+def _thetas(reach: Reach) -> Tensor:
     """(50, 2, 3): the sampling matrices of the training variants, then of the ten test-time views."""
-    rows = [(place, angle, flip) for flip in (False, True) for place in PLACES for angle in ANGLES]
+    rows = [
+        ((reach.shift * dx, reach.shift * dy), reach.turn * angle, flip)
+        for flip in (False, True)
+        for dx, dy in PLACES
+        for angle in ANGLES
+    ]
     rows += [(place, 0.0, flip) for flip in (False, True) for place in PLACES]
     matrices = []
     for (dx, dy), degrees, flip in rows:
@@ -45,12 +62,12 @@ def _thetas() -> Tensor:
     return torch.tensor(matrices)
 
 
-THETAS = _thetas()
+THETAS = _thetas(PAPER_REACH)
 
 
 @lru_cache(maxsize=8)
-def _thetas_on(device: torch.device) -> Tensor:
-    return THETAS.to(device)
+def _thetas_on(device: torch.device, reach: Reach) -> Tensor:
+    return _thetas(reach).to(device)
 
 
 def to_float(faces: Tensor) -> Tensor:
@@ -58,7 +75,7 @@ def to_float(faces: Tensor) -> Tensor:
     return faces.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
 
 
-def views(faces: Tensor, variants: Tensor, size: int) -> Tensor:
+def views(faces: Tensor, variants: Tensor, size: int, reach: Reach = PAPER_REACH) -> Tensor:
     """One view of each face.
 
     Args:
@@ -66,11 +83,12 @@ def views(faces: Tensor, variants: Tensor, size: int) -> Tensor:
         variants: (B,) which view: 0 to 39 the paper's training variants, 40 to 49 the unturned test-time
         views.
         size: side of the result in pixels.
+        reach: of the training variants; test-time views are always the paper's.
 
     Returns:
         (B, 3, size, size) float32 in [-1, 1], channels last in memory.
     """
-    theta = _thetas_on(faces.device)[variants]
+    theta = _thetas_on(faces.device, reach)[variants]
     grid = F.affine_grid(theta, [len(faces), 3, size, size], align_corners=False)
     warped = F.grid_sample(to_float(faces), grid, mode="bilinear", padding_mode="border", align_corners=False)
     return warped.contiguous(memory_format=torch.channels_last)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from relgan.data.augment import views
+from relgan.data.augment import PAPER_REACH, Reach, views
 from relgan.data.face import Face
 from relgan.losses import UNKNOWN
 
@@ -26,6 +26,7 @@ class FaceTensors:
         people: the subjects of these faces in order; ``identity`` holds positions in it.
         expression, identity: (N,) int64, -1 where unknown.
         visits: how often an epoch takes each face as a source; once where None.
+        reach: how far training views of these faces are shifted and turned.
     """
 
     faces: list[Face]
@@ -35,6 +36,7 @@ class FaceTensors:
     expression: Tensor
     identity: Tensor
     visits: tuple[int, ...] | None = None
+    reach: Reach = PAPER_REACH
 
     @classmethod
     def of(
@@ -59,7 +61,8 @@ class FaceTensors:
         """The faces at these positions; the people are numbered anew, the classes stay."""
         faces = [self.faces[i] for i in positions]
         some = FaceTensors.of(faces, self.pictures[torch.tensor(positions, dtype=torch.int64)], self.classes)
-        return some if self.visits is None else replace(some, visits=tuple(self.visits[i] for i in positions))
+        visits = None if self.visits is None else tuple(self.visits[i] for i in positions)
+        return replace(some, visits=visits, reach=self.reach)
 
     def to(self, device: torch.device) -> "FaceTensors":
         moved = ("pictures", "expression", "identity")
@@ -81,10 +84,10 @@ class FaceTensors:
     def views(self, positions: Tensor, variants: Tensor, size: int) -> Tensor:
         """(B, 3, size, size) in [-1, 1]: the given view of the face at each position, both (B,)."""
         device = self.pictures.device
-        return views(self.pictures[positions.to(device)], variants.to(device), size)
+        return views(self.pictures[positions.to(device)], variants.to(device), size, self.reach)
 
     def digest(self) -> str:
-        """SHA-256 of the labels, the visits and the pictures."""
+        """SHA-256 of the labels, the visits, the reach and the pictures."""
         return self._digest
 
     @cached_property
@@ -94,6 +97,8 @@ class FaceTensors:
             digest.update(f"{face.subject}|{face.expression}|{face.sequence}|{face.frame}\n".encode())
         if self.visits is not None:
             digest.update(repr(self.visits).encode())
+        if self.reach != PAPER_REACH:
+            digest.update(repr(self.reach).encode())
         digest.update(np.ascontiguousarray(self.pictures.cpu().numpy()).data)
         return digest.hexdigest()
 
