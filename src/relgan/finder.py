@@ -3,32 +3,11 @@
 import threading
 from typing import Any
 
-import torch
-
-from relgan.errors import InputError
+from relgan.devices import usable_device
 from relgan.faces.cropped import CropDetector
 from relgan.faces.detect import Detector
 from relgan.shots import aligner_named
 from relgan.weights import Weights
-
-
-def choose_device(name: str = "auto") -> torch.device:
-    """The torch device of a name; "auto" is the GPU if there is one.
-
-    Raises:
-        InputError: there is no such device here.
-    """
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"--device {name}: cannot be used here ({reason}); use cpu or auto") from error
-    return device
 
 
 class FaceFinder:
@@ -45,7 +24,7 @@ class FaceFinder:
 
     def _start(self) -> None:
         """What is not pickled: a subclass adds its own."""
-        self._device = choose_device(self.device)
+        self._device = usable_device(self.device)
         self.aligner = aligner_named(self.weights.card.align)
         self._lock = threading.Lock()
         self._detector: Detector | None = None

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from relgan.choosing import Choice, Score
 from relgan.config import Config, RecognitionConfig
 from relgan.data.augment import CENTRE, TEST_VIEWS, VARIANTS, draw_jitter, draw_variants, jittered
-from relgan.data.batches import steps_of
+from relgan.data.batches import steps_of, walks_of
 from relgan.data.tensors import FaceTensors
 from relgan.losses import UNKNOWN, masked_cross_entropy
 from relgan.models import Baseline, Classifier, Encoder, baseline_of, initialise
@@ -199,7 +199,7 @@ def train_baseline(
     """
     stage = config.baseline
     labelled = data.labelled()
-    walks = VARIANTS if stage.expand else 1
+    walks = walks_of(stage)
     _, total = steps_of(len(labelled), stage)
     raw = baseline_of(config, len(data.classes))
     initialise(raw, seeded(seed, "initialise"))

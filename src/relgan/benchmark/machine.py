@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from relgan.errors import InputError
+from relgan.devices import usable_device
 from relgan.training import bf16_is_native
 
 MATRIX = 2048
@@ -86,8 +86,7 @@ def measure_machine(device: str = "cpu") -> Machine:
     Raises:
         InputError: there is no GPU.
     """
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device cuda: there is none here; take cpu")
+    usable_device(device)
     size, copied = (MATRIX, COPIED) if device == "cpu" else (GPU_MATRIX, GPU_COPIED)
 
     def product(dtype: torch.dtype) -> float:

@@ -71,7 +71,7 @@ def batches_from(
     The last batch of a walk through the faces is filled from its beginning, so every step sees a full batch.
     The pairs of the next walk are drawn while those of this one are used.
     """
-    walks = _walks(config)
+    walks = walks_of(config)
     walk, skip = divmod(step, _batches_of(len(sampler.sources), config))
     with ThreadPoolExecutor(1) as ahead:
         coming = ahead.submit(_drawn, sampler, seed, *divmod(walk, walks))
@@ -83,7 +83,8 @@ def batches_from(
             walk, skip = walk + 1, 0
 
 
-def _walks(config: Schedule) -> int:
+def walks_of(config: Schedule) -> int:
+    """Walks through all faces in an epoch: one a variant, or one alone."""
     return VARIANTS if config.expand else 1
 
 
@@ -120,7 +121,7 @@ def _walk_batches(
 
 def steps_of(faces: int, config: Schedule) -> tuple[int, int]:
     """Steps an epoch and in all, for so many labelled faces."""
-    an_epoch = _batches_of(faces, config) * _walks(config)
+    an_epoch = _batches_of(faces, config) * walks_of(config)
     total = an_epoch * config.epochs
     if config.max_steps is not None:
         total = min(total, max(config.max_steps, an_epoch * config.least_epochs))

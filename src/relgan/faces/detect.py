@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from relgan.devices import usable_device
 from relgan.errors import InputError
 from relgan.faces import mtcnn
 
@@ -92,13 +93,8 @@ class Detector:
         if not 0 <= threshold < 1:
             raise InputError(f"threshold {threshold}: must be from 0 to below 1")
         self.min_face, self.threshold, self.device = min_face, threshold, device
-        try:
-            self._pnet, self._rnet, self._onet = (
-                mtcnn.load(name, device) for name in ("pnet", "rnet", "onet")
-            )
-        except (RuntimeError, AssertionError) as error:  # torch's, for a device it lacks or does not know
-            reason = str(error).partition("\n")[0]
-            raise InputError(f"--device {device}: cannot be used ({reason}); use cpu") from error
+        usable_device(device)
+        self._pnet, self._rnet, self._onet = (mtcnn.load(name, device) for name in ("pnet", "rnet", "onet"))
         cpu = device.startswith("cpu")
         self._pixels, self._crops = (_CPU_PIXELS, _CPU_CROPS) if cpu else (_GPU_PIXELS, _GPU_CROPS)
 

@@ -1,0 +1,29 @@
+"""The device of a name, or one line on why it cannot be had."""
+
+from typing import TYPE_CHECKING
+
+from relgan.errors import InputError
+
+if TYPE_CHECKING:  # seconds to import
+    import torch
+
+
+def usable_device(name: str = "auto") -> "torch.device":
+    """The torch device of a name; "auto" is the GPU if there is one.
+
+    Raises:
+        InputError: there is no such device here.
+    """
+    import torch
+
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"--device {name}: cannot be used here ({reason}); take cpu or auto") from error
+    return device
