@@ -142,6 +142,40 @@ def test_a_killed_run_goes_on_to_the_same_result(
     assert run(study(drawn), tmp_path, seeds=(0, 1))["methods"] == finished[1]["methods"]
 
 
+def test_folds_and_seeds_of_several_calls_add_up(
+    finished: tuple[Path, dict[str, Any]], drawn: Drawn, tmp_path: Path
+) -> None:
+    some = run(study(drawn), tmp_path, seeds=(0, 0), folds=[2])
+    assert (some["folds_finished"], some["folds_wanted"]) == (1, 4)
+    assert some["tested"] == {"faces": 6, "people": 1}
+    page = (tmp_path / "report.html").read_text()
+    assert "1 of 4 folds are in: 6 test faces of" in page
+    assert "Only 1 of 4 folds are in" in page
+    run(study(drawn), tmp_path, seeds=(1,))
+    every = run(study(drawn), tmp_path, seeds=(0,))
+    assert every["seeds"] == [0, 1]
+    assert every["methods"] == finished[1]["methods"]
+
+
+def test_a_refused_run_leaves_the_folds_of_the_one_that_is_there(
+    finished: tuple[Path, dict[str, Any]], drawn: Drawn
+) -> None:
+    out, _ = finished
+    before = (out / "folds.txt").read_text()
+    assert len(before.splitlines()) > 24
+    with pytest.raises(InputError, match="other settings or faces"):
+        run(study(drawn, people=5), out)
+    assert (out / "folds.txt").read_text() == before
+
+
+def test_training_people_must_show_two_expressions(drawn: Drawn, tmp_path: Path) -> None:
+    case = study(drawn)
+    fold = case.folds[0]
+    angry = tuple(i for i in fold.train if case.data.faces[i].expression == "anger")
+    with pytest.raises(InputError, match="fold 0: its training people show 1 expression"):
+        run(replace(case, folds=[replace(fold, train=angry)]), tmp_path / "x")
+
+
 def test_the_runner_refuses_a_subject_in_two_parts(drawn: Drawn, tmp_path: Path) -> None:
     case = study(drawn)
     fold = case.folds[0]

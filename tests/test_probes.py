@@ -116,6 +116,11 @@ def test_the_identity_probe_never_learns_from_the_take_it_is_tested_on() -> None
         assert accuracy < 0.5
 
 
+def test_sequences_are_told_apart_by_person() -> None:
+    faces = [Face(f"{person}.png", "anger", person, sequence="1") for person in "ab"]
+    assert len(set(Labels.of(faces).take)) == 2
+
+
 def test_expression_transfer_learns_on_some_people_and_is_tested_on_others() -> None:
     labels = people()
     table = codes(labels, 1, 3)

@@ -12,6 +12,7 @@ def test_closeness_of_known_pictures() -> None:
     same = closeness(truth, truth)
     assert same.l1 == 0
     assert same.ssim == pytest.approx(1)
+    assert same.psnr == 100  # and so a number that JSON knows
     brighter = closeness(truth + 0.2, truth)
     assert brighter.l1 == pytest.approx(0.2, abs=1e-6)
     assert brighter.psnr == pytest.approx(10 * np.log10(2**2 / 0.2**2), abs=1e-3)

@@ -80,6 +80,25 @@ def test_a_copy_of_the_target_has_its_person_and_not_the_expression(drawn: Drawn
             assert found["expression_read"]["output"] == found["expression_read"]["source"]
 
 
+def test_expressions_that_the_reader_never_learnt_are_not_held_against_it(drawn: Drawn) -> None:
+    data = drawn(people=5)
+    generator, reader = Known("source"), Baseline(3, SIZE)
+    knows = FaceTensors.of(data.faces, data.pictures, data.classes[:2])  # the third expression is unknown
+    found = measure_reenactment(generator, reader, knows, len(data), SIZE, 0)  # type: ignore[arg-type]
+    assert found is not None
+    pairs = unseen_pairs(data.faces, len(data), 0)
+    assert pairs is not None
+    with torch.no_grad():
+        answers = reader.eval()(reenact(generator, data, pairs, SIZE).source).argmax(1)  # type: ignore[arg-type]
+    wanted = knows.expression[pairs.source]
+    right = (answers == wanted)[wanted >= 0].float().mean()
+    assert found["expression_read"]["source"] == pytest.approx(float(right))
+    none = FaceTensors.of(data.faces, data.pictures, ["contempt"])
+    silent = measure_reenactment(generator, reader, none, len(data), SIZE, 0)  # type: ignore[arg-type]
+    assert silent is not None
+    assert silent["expression_read"]["output"] is None
+
+
 def test_people_cannot_be_read_where_they_are_unknown(drawn: Drawn) -> None:
     data = drawn(people=3)
     nobody = Labels(

@@ -262,11 +262,12 @@ def test_expanding_walks_all_forty_variants_of_every_face(drawn: Drawn) -> None:
     assert steps_of(9, stage)[0] == VARIANTS
 
 
-def test_large_sets_are_walked_through_as_often_as_asked() -> None:
-    stage = ReenactmentConfig(epochs=5, max_steps=10, least_epochs=3, batch_size=8, expand=False)
+def test_larger_sets_are_learnt_from_for_longer() -> None:
+    stage = ReenactmentConfig(epochs=5, max_steps=10, root_steps=2, batch_size=8, expand=False)
     assert steps_of(20, stage) == (3, 10)
-    assert steps_of(80, stage) == (10, 30)
+    assert steps_of(100, stage) == (13, 20)
     assert steps_of(8, stage) == (1, 5)
+    assert steps_of(100, stage.lasting(30)) == (13, 30)
 
 
 def test_batches_from_a_step_on_are_those_that_a_whole_run_has_there(drawn: Drawn) -> None:

@@ -1,13 +1,16 @@
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from relgan import study
 from relgan.data.manifest import write_manifest
-from relgan.study import align_dataset, study_of
+from relgan.errors import InputError
+from relgan.study import align_dataset, align_datasets, study_of
 
 
 @pytest.fixture
@@ -37,6 +40,36 @@ def test_faces_that_are_aligned_as_asked_need_no_note(prepared: Path, tmp_path: 
     manifest = prepared / "manifest.csv"
     manifest.write_text(manifest.read_text().replace("similarity", "frontal"))
     assert study_of("folder", prepared, tmp_path / "run", progress=False, align="frontal").notes == []
+
+
+def test_people_and_takes_of_two_sets_are_different_ones(prepared: Path, tmp_path: Path) -> None:
+    manifest = prepared / "manifest.csv"
+    table = pd.read_csv(manifest).assign(take="anger-3")
+    table.to_csv(manifest, index=False)
+    sets = [("folder", prepared), ("folder", prepared)]
+    faces = align_datasets(sets, tmp_path / "run", progress=False).faces
+    assert {face.subject for face in faces} == {f"{k}:S{n}" for k in (0, 1) for n in range(3)}
+    assert {face.take for face in faces} == {"0:anger-3", "1:anger-3"}
+    alone = align_datasets(sets[:1], tmp_path / "run", progress=False).faces
+    assert {face.take for face in alone} == {"anger-3"}
+
+
+def test_faces_of_two_sizes_are_refused(prepared: Path, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    shutil.copytree(prepared, small)
+    for path in small.rglob("*.png"):
+        Image.open(path).resize((96, 96)).save(path)
+    with pytest.raises(InputError, match=r"faces of 96 pixels, those of .* have 112; make both"):
+        align_datasets([("folder", prepared), ("folder", small)], tmp_path / "run", progress=False)
+
+
+def test_people_of_a_prepared_folder_are_found_by_the_pattern(prepared: Path, tmp_path: Path) -> None:
+    manifest = prepared / "manifest.csv"
+    pd.read_csv(manifest).assign(subject="").to_csv(manifest, index=False)
+    found = align_dataset("folder", prepared, tmp_path / "run", r"(\d)\.png", progress=False)
+    assert [face.subject for face in found.faces] == list("012345")
+    with pytest.raises(InputError, match="not a regular expression"):
+        align_dataset("folder", prepared, tmp_path / "run", "([", progress=False)
 
 
 def test_pictures_are_prepared_with_the_alignment_asked_for(

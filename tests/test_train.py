@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
@@ -49,6 +50,8 @@ def test_pretrained_weights_start_every_fold(
     main(command)
     assert "was there already" in capsys.readouterr().out
     assert "another run" in fails(capsys, *command[:-1], "3")
+    assert "another run" in fails(capsys, "train", *command[1:])  # which has a classifier too
+    assert "another run" in fails(capsys, *command, "--half")
     out = tmp_path / "run"
     main(["evaluate", "ck48", str(root), "--out", str(out), "--folds", "0", "--from", str(weights)])
     notes = " ".join(json.loads((out / "results.json").read_text())["notes"])
@@ -58,6 +61,22 @@ def test_pretrained_weights_start_every_fold(
     assert "relgan pretrain" in fails(
         capsys, "evaluate", "ck48", root, "--out", tmp_path / "other", "--from", tmp_path
     )
+
+
+def test_faces_that_were_labelled_anew_are_another_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], tiny: None
+) -> None:
+    prepared = tmp_path / "prepared"
+    main(["prepare", "ck48", str(crops(tmp_path / "CK+48")), "--out", str(prepared)])
+    command = ["pretrain", "ck48", str(prepared), "--out", str(tmp_path / "weights"), "--max-steps", "1"]
+    main(command)
+    main(command)
+    assert "was there already" in capsys.readouterr().out
+    manifest = prepared / "manifest.csv"
+    swapped = {"anger": "happiness", "happiness": "anger"}
+    table = pd.read_csv(manifest)
+    table.assign(expression=table.expression.replace(swapped)).to_csv(manifest, index=False)
+    assert "another run" in fails(capsys, *command)
 
 
 def test_train_makes_weights_for_use_from_several_data_sets(

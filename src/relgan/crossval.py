@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from relgan.config import Config
-from relgan.data.folds import Fold, verify
+from relgan.data.folds import Fold, verify, write_folds
 from relgan.data.pairs import NO_TRUTH, Pairs, PairSampler
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
@@ -92,10 +92,10 @@ def evaluate(
     mark = fingerprint(study, config, start)
     _claim(out, study, config, mark)
 
+    write_folds(study.folds, study.data.faces, out / "folds.txt")
+
     def sum_up() -> dict[str, Any]:
-        return summarise(
-            study, config, out, seeds, list(chosen), device_name(fabric), mark, show_faces=show_faces
-        )
+        return summarise(study, config, out, seeds, device_name(fabric), mark, show_faces=show_faces)
 
     with progress_bar(progress) as bar:
         jobs = [(seed, fold) for seed in dict.fromkeys(seeds) for fold in chosen.values()]
@@ -133,7 +133,8 @@ def folds_to_run(study: Study, folds: Sequence[int] | None = None) -> dict[int, 
     """Some folds of a study by their index, all where None.
 
     Raises:
-        InputError: there is no such fold, or a subject stands in two parts of one.
+        InputError: there is no such fold, a subject stands in two parts of one, or one has less than two
+            expressions to learn.
     """
     chosen = {fold.index: fold for fold in study.folds}
     if folds is not None:
@@ -145,6 +146,12 @@ def folds_to_run(study: Study, folds: Sequence[int] | None = None) -> dict[int, 
         chosen = {k: chosen[k] for k in sorted(set(folds))}
     for fold in chosen.values():
         verify(fold, study.data.faces)
+        shown = {study.data.faces[i].expression for i in fold.train} - {None}
+        if len(shown) < 2:
+            raise InputError(
+                f"{study.dataset}, fold {fold.index}: its training people show {len(shown)} "
+                f"expression{'' if len(shown) == 1 else 's'}, two are needed; give more people"
+            )
     return chosen
 
 

@@ -203,6 +203,10 @@ def branch(classes: int) -> nn.Sequential:
     )
 
 
+LAST_OF_EXPRESSIONS, LAST_OF_IDENTITIES = "expression_branch.4.", "identity_branch.4."
+"""How the names of the discriminator's last layers begin."""
+
+
 class Discriminator(nn.Module):
     """D = [D^e, D^i]: four shared blocks of 16 to 128 channels and FC 1024, then two branches of 512 and
     256."""

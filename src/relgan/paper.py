@@ -90,9 +90,9 @@ def differences(results: Mapping[str, Any]) -> list[str]:
     config = results["config"]
     if results["preset"] != "paper":
         steps = config["reenactment"]["max_steps"]
-        walks = config["reenactment"].get("least_epochs", 0)
+        root = config["reenactment"].get("root_steps")
         length = f"at most {steps} steps" if steps else f"{config['reenactment']['epochs']} epochs"
-        length += f" or {walks} walks through the training faces" if steps and walks else ""
+        length += f" (or {root:g} times the square root of the number of faces)" if steps and root else ""
         said.append(
             f"Preset {results['preset']}: pictures of {config['size']} pixels and {length} of stage 1; "
             "the paper has 96 pixels and 300 epochs over 40 views of every face"

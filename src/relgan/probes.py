@@ -46,10 +46,11 @@ class Labels:
     @classmethod
     def of(cls, faces: Sequence[Face]) -> "Labels":
         """Labels of face records; a face without a sequence is a take of its own."""
+        takes = [f"{face.subject}/{face.sequence}" if face.sequence else face.path for face in faces]
         return cls(
             np.array([face.subject or "" for face in faces], dtype=str),
             np.array([face.expression or "" for face in faces], dtype=str),
-            np.array([face.sequence or face.path for face in faces], dtype=str),
+            np.array(takes, dtype=str),
         )
 
     def rows(self, chosen: NDArray[np.bool_] | Rows) -> "Labels":

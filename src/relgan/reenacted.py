@@ -17,6 +17,7 @@ from relgan.data.face import Face
 from relgan.data.pairs import NO_TRUTH, Pairs, PairSampler
 from relgan.data.tensors import FaceTensors
 from relgan.disentanglement import swap_consistency
+from relgan.losses import UNKNOWN
 from relgan.models import Baseline, Generator
 from relgan.probes import Floats, Labels, linear_probe
 from relgan.quality import closeness, frechet_distance, kernel_distance
@@ -116,7 +117,11 @@ def measure_reenactment(
         name: _classify(baseline, pictures)
         for name, pictures in (("output", made.picture), ("source", made.source), ("target", made.target))
     }
-    expression_read = {name: float((answer == wanted).float().mean()) for name, answer in answers.items()}
+    known = wanted != UNKNOWN  # expressions that the classifier was never taught cannot be read
+    expression_read = {
+        name: float((answer == wanted)[known].float().mean()) if known.any() else None
+        for name, answer in answers.items()
+    }
     some = torch.as_tensor(made.has_truth)
     # Features in units of their own deviation over real pictures: a classifier's have no fixed scale.
     scale = StandardScaler().fit(_features(baseline, real))

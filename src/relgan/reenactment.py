@@ -21,6 +21,8 @@ from relgan.data.tensors import FaceTensors
 from relgan.grids import save_grid, some_pairs
 from relgan.losses import expression_loss
 from relgan.models import (
+    LAST_OF_EXPRESSIONS,
+    LAST_OF_IDENTITIES,
     Discriminator,
     ExpressionEncoder,
     Generator,
@@ -135,7 +137,9 @@ def train_reenactment(
     if start is not None:
         raw_generator.load_state_dict(start.generator.state_dict())
         if start.discriminator is not None:
-            load_fitting(raw_discriminator, start.discriminator)
+            # As many people or expressions are not the same ones.
+            others = (LAST_OF_EXPRESSIONS,) if start.card.expressions != data.classes else ()
+            load_fitting(raw_discriminator, start.discriminator, (LAST_OF_IDENTITIES, *others))
     if encoder is not None:
         load_fitting(raw_generator.expression_encoder, encoder)
     reference = None

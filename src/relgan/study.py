@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from relgan.choosing import RULE
 from relgan.config import Alignment, Config
 from relgan.data.face import Face
-from relgan.data.folds import ROLES, Fold, plan_folds, write_folds
+from relgan.data.folds import ROLES, Fold, plan_folds
 from relgan.data.manifest import NAME, load_prepared, read_manifest
-from relgan.data.readers import read, reader_named
+from relgan.data.readers import read, reader_named, with_subjects
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
 from relgan.expressions import classes_of
@@ -116,6 +116,8 @@ def align_dataset(
     reader = reader_named(dataset)
     if is_aligned(root):
         faces, pictures = load_prepared(root)
+        if subject_pattern is not None:
+            faces = with_subjects(faces, root, subject_pattern)
         inspect(faces)
         return Aligned(faces, faces, pictures, list(range(len(faces))))
     found = read(dataset, root, subject_pattern).faces
@@ -167,15 +169,25 @@ def align_datasets(
     for place, part in enumerate(parts):
         kept = [i for i, face in enumerate(part.faces) if face.split in (None, "", "train")]
         for face in (part.faces[i] for i in kept):
-            faces.append(
-                replace(face, subject=f"{place}:{face.subject}") if several and face.subject else face
-            )
+            faces.append(_set_apart(face, place) if several else face)
         pictures.append(part.pictures[kept])
+        if part.pictures.shape[1:] != parts[0].pictures.shape[1:]:
+            sides = part.pictures.shape[1], parts[0].pictures.shape[1]
+            raise InputError(
+                f"{sets[place][1]}: faces of {sides[0]} pixels, those of {sets[0][1]} have {sides[1]}; make "
+                "both with the same --size"
+            )
         visits += [also_visits if place else 1] * len(kept)
     if not faces:
         raise InputError(f"{sets[0][1]}: no faces to train on; all belong to validation or test parts")
     data = Aligned(faces, faces, np.concatenate(pictures), []).tensors(sets[0][1])
     return data if also_visits == 1 else replace(data, visits=tuple(visits))
+
+
+def _set_apart(face: Face, place: int) -> Face:
+    """The face with a person and a take that are no other data set's."""
+    subject, take = (None if value is None else f"{place}:{value}" for value in (face.subject, face.take))
+    return replace(face, subject=subject, take=take)
 
 
 def study_of(
@@ -221,8 +233,6 @@ def study_of(
     if set(alignments.index) != {align}:
         counts = ", ".join(f"{count} {name}" for name, count in alignments.items())
         notes.append(f"alignment of the faces, asked to be {align}: {counts}")
-    out.mkdir(parents=True, exist_ok=True)
-    write_folds(folds, aligned.faces, out / "folds.txt")
     return Study(
         dataset=reader.name,
         protocol=plan.text,

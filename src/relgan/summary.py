@@ -32,26 +32,32 @@ def finished(folder: Path, mark: str, name: str = "fold.json") -> dict[str, Any]
     return record if record["fingerprint"] == mark else None
 
 
+def finished_folds(out: Path, mark: str) -> list[tuple[dict[str, Any], Path]]:
+    """The records of all finished folds of a run, by seed and fold, and their folders: whichever call or
+    process they were made by."""
+    found = [(finished(path.parent, mark), path.parent) for path in out.glob("seed_*/fold_*/fold.json")]
+    done = [(record, folder) for record, folder in found if record is not None]
+    return sorted(done, key=lambda pair: (pair[0]["seed"], pair[0]["fold"]))
+
+
 def summarise(
     study: Study,
     config: Config,
     out: Path,
     seeds: Sequence[int],
-    folds: Sequence[int],
     device: str,
     mark: str,
     show_faces: bool = True,
 ) -> dict[str, Any]:
-    """Pool the finished folds into ``results.json`` and ``report.html``, with pictures of people or without;
-    returns the former."""
-    records, tables = [], []
-    for seed in seeds:
-        for index in folds:
-            folder = out / f"seed_{seed}" / f"fold_{index}"
-            record = finished(folder, mark)
-            if record is not None:
-                records.append(record)
-                tables.append(read_predictions(folder / "predictions.csv").assign(seed=seed, fold=index))
+    """Pool all finished folds into ``results.json`` and ``report.html``, with pictures of people or without;
+    returns the former. ``seeds`` are wanted, whether or not a fold of theirs is in."""
+    done = finished_folds(out, mark)
+    records = [record for record, _ in done]
+    seeds = sorted({*seeds, *(record["seed"] for record in records)})
+    tables = [
+        read_predictions(folder / "predictions.csv").assign(seed=record["seed"], fold=record["fold"])
+        for record, folder in done
+    ]
     pooled = pd.concat(tables, ignore_index=True)
     measured = [record["measures"] for record in records if "measures" in record]
     methods = {name: _method(pooled[pooled.method == name], study.data.classes) for name in METHODS}
@@ -64,7 +70,8 @@ def summarise(
         "subjects": len(study.data.people),
         "expressions": study.data.classes,
         "folds_finished": len(records),
-        "folds_wanted": len(seeds) * len(folds),
+        "folds_wanted": len(seeds) * len(study.folds),
+        "tested": {"faces": int(pooled.path.nunique()), "people": int(pooled.subject.nunique())},
         "methods": methods,
         "comparison": _comparison(pooled, study.data.classes),
         "disentanglement": pool_disentanglement(measured),

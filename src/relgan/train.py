@@ -63,6 +63,9 @@ def train(
         "seed": seed,
         "start": start.digest()[:16] if start else None,
         "config": config.as_dict(),
+        "data": data.digest()[:16],
+        "recognition": recognition,
+        "half": half,
         "command": command,
     }
     if (out / CARD).exists():

@@ -131,10 +131,15 @@ def place_rates(optimiser: Any, device: torch.device) -> None:
         group["capturable"] = on_gpu
 
 
-def load_fitting(model: nn.Module, other: nn.Module) -> None:
-    """Take over another network's weights, leaving the layers whose shapes differ as they are."""
+def load_fitting(model: nn.Module, other: nn.Module, but: tuple[str, ...] = ()) -> None:
+    """Take over another network's weights, leaving the layers whose shapes differ as they are, and those
+    whose names begin as in ``but``."""
     own = model.state_dict()
-    theirs = {key: value for key, value in other.state_dict().items() if own[key].shape == value.shape}
+    theirs = {
+        key: value
+        for key, value in other.state_dict().items()
+        if own[key].shape == value.shape and not key.startswith(but)
+    }
     model.load_state_dict({**own, **theirs})
 
 
@@ -146,8 +151,8 @@ def save_beside(state: dict[str, Any], path: Path) -> None:
 
 
 def write_text(text: str, path: Path) -> None:
-    """Write a text file whole or not at all."""
-    beside = path.with_name(path.name + ".part")
+    """Write a text file whole or not at all, whoever else may be writing it."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
     beside.write_text(text, encoding="utf-8")
     os.replace(beside, path)
 

@@ -120,8 +120,8 @@ def test_a_crop_is_brought_where_the_whole_picture_would_bring_it(jaffe: list[Fa
     assert np.abs(np.mean(off, 0)).max() < 1
 
 
-KILLED = """
-import json, os, sys
+SCRIPT = """
+import json, os, sys, time
 from relgan.data.face import Face
 from relgan.faces import workers
 from relgan.faces.prepare import prepare
@@ -130,15 +130,34 @@ from pathlib import Path
 faces = [Face(**face) for face in json.loads(sys.stdin.read())]
 original, calls = workers.write_crops, []
 
-def dying(*args):
+def write(*args):
     calls.append(1)
-    if len(calls) == 3:
-        os.kill(os.getpid(), 9)
+    {}
     return original(*args)
 
-workers.write_crops = dying
+workers.write_crops = write
 prepare(faces, Path(sys.argv[1]), cropped=True, progress=False)
 """
+KILLED = SCRIPT.format("if len(calls) == 3: os.kill(os.getpid(), 9)")
+SLOW = SCRIPT.format("time.sleep(0.3)")
+
+
+def begin(script: str, faces: list[Face], out: Path) -> subprocess.Popen[str]:
+    """A process that prepares faces."""
+    listed = json.dumps(
+        [{"path": f.path, "expression": f.expression, "subject": f.subject, "frame": f.frame} for f in faces]
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(out)],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(module.__file__).parents[2])},
+        text=True,
+    )
+    assert process.stdin is not None
+    process.stdin.write(listed)
+    process.stdin.close()
+    return process
 
 
 def test_a_killed_run_goes_on_where_it_was(
@@ -146,13 +165,8 @@ def test_a_killed_run_goes_on_where_it_was(
 ) -> None:
     prepare(crops, tmp_path / "whole", cropped=True, progress=False)
     out = tmp_path / "killed"
-    listed = json.dumps(
-        [{"path": f.path, "expression": f.expression, "subject": f.subject, "frame": f.frame} for f in crops]
-    )
-    source = str(Path(module.__file__).parents[2])
-    environment = {**os.environ, "PYTHONPATH": source}
-    command = [sys.executable, "-c", KILLED, str(out)]
-    assert subprocess.run(command, input=listed.encode(), env=environment, check=False).returncode == -9
+    with begin(KILLED, crops, out) as process:
+        assert process.wait() == -9
     assert not (out / "manifest.csv").exists()
     journal = out / ".journal.jsonl"
     assert len(journal.read_bytes().splitlines()) == 3  # what is prepared, and two chunks
@@ -163,6 +177,18 @@ def test_a_killed_run_goes_on_where_it_was(
     monkeypatch.setattr(workers, "write_crops", lambda *args: (chunks.append(1), original(*args))[1])
     prepare(crops, out, cropped=True, progress=False)
     assert len(chunks) == 3  # of five
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+def test_two_processes_prepare_a_folder_once(crops: list[Face], tmp_path: Path) -> None:
+    prepare(crops, tmp_path / "whole", cropped=True, progress=False)
+    out = tmp_path / "both"
+    with begin(SLOW, crops, out) as first, begin(SLOW, crops, out) as second:
+        assert (first.wait(), second.wait()) == (0, 0)
+        assert first.stderr is not None
+        assert second.stderr is not None
+        said = first.stderr.read() + second.stderr.read()
+    assert said.count("another process prepares these faces; waiting for it") == 1
     assert contents(out) == contents(tmp_path / "whole")
 
 

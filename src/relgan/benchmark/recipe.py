@@ -22,7 +22,7 @@ from lightning.fabric import Fabric
 from torch import Tensor
 
 from relgan.cli_train import numbers, weights_named
-from relgan.config import Config, RecognitionConfig, preset, tuned
+from relgan.config import Config, RecognitionConfig, Schedule, preset, tuned
 from relgan.crossval import folds_to_run
 from relgan.data.augment import CENTRE, PAPER_REACH, SOME_VIEWS, Reach
 from relgan.data.folds import Fold
@@ -91,10 +91,18 @@ def baseline(**values: Any) -> Change:
     return lambda config: replace(config, baseline=replace(config.baseline, **values))
 
 
+def longer(config: Config, times: float) -> Config:
+    """The same with so many times the steps of stage 1 and of the baseline."""
+
+    def changed(stage: Schedule) -> dict[str, Any]:
+        steps = None if stage.max_steps is None else round(times * stage.max_steps)
+        return {"max_steps": steps, "root_steps": times * stage.root_steps}
+
+    return stage1(**changed(config.reenactment))(baseline(**changed(config.baseline))(config))
+
+
 def _twice(config: Config) -> Config:
-    steps = config.reenactment.max_steps, config.baseline.max_steps
-    doubled = [None if count is None else 2 * count for count in steps]
-    return stage1(max_steps=doubled[0])(baseline(max_steps=doubled[1])(config))
+    return longer(config, 2)
 
 
 NO_D = {"lambda_adversarial": 0.0, "lambda_expression": 0.0, "lambda_identity": 0.0}
@@ -106,7 +114,7 @@ PAPER_LAMBDAS = {"lambda_adversarial": 0.7, "lambda_expression": 50.0, "lambda_i
 
 RELGAN = (
     Row("relgan"),
-    Row("no-stage-1", stage1(max_steps=0, least_epochs=0)),
+    Row("no-stage-1", stage1(max_steps=0, root_steps=0)),
     Row("scratch", scratch=True),
     Row("paper-losses", stage1(**NO_ADDITIONS)),
     Row("paper-losses-and-lambdas", stage1(**NO_ADDITIONS | PAPER_LAMBDAS)),

@@ -1,5 +1,6 @@
 """From pairs to batches of pictures: what stage 1 walks through, epoch by epoch."""
 
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -124,5 +125,5 @@ def steps_of(faces: int, config: Schedule) -> tuple[int, int]:
     an_epoch = _batches_of(faces, config) * walks_of(config)
     total = an_epoch * config.epochs
     if config.max_steps is not None:
-        total = min(total, max(config.max_steps, an_epoch * config.least_epochs))
+        total = min(total, max(config.max_steps, round(config.root_steps * math.sqrt(faces))))
     return an_epoch, total

@@ -94,7 +94,8 @@ class FaceTensors:
     def _digest(self) -> str:
         digest = hashlib.sha256(repr(self.classes).encode())
         for face in self.faces:
-            digest.update(f"{face.subject}|{face.expression}|{face.sequence}|{face.frame}\n".encode())
+            what = face.subject, face.sitting, face.expression, face.take, face.sequence, face.frame
+            digest.update(f"{'|'.join(map(str, what))}\n".encode())
         if self.visits is not None:
             digest.update(repr(self.visits).encode())
         if self.reach != PAPER_REACH:

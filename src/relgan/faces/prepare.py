@@ -8,13 +8,16 @@ out and why, ``out/prepare.json`` from which faces and with which settings. Whil
 import hashlib
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -90,12 +93,15 @@ def prepare(
     try:
         done = _open(out, journal, identity)
         if done is None:
-            names = crop_names([face.path for face in faces])
-            finished = _resume(out, journal, identity)
-            named = list(zip(faces, names, strict=True))
-            device = choose_device(device, workers)
-            _work_off(named, finished, journal, out, settings, device, workers, progress)
-            done = _finish(out, journal, identity)
+            with _alone(out):
+                done = _open(out, journal, identity)  # what another process has done meanwhile
+                if done is None:
+                    names = crop_names([face.path for face in faces])
+                    finished = _resume(out, journal, identity)
+                    named = list(zip(faces, names, strict=True))
+                    device = choose_device(device, workers)
+                    _work_off(named, finished, journal, out, settings, device, workers, progress)
+                    done = _finish(out, journal, identity)
     except BrokenProcessPool as error:
         remedy = "the faces done so far are kept: run the same again with fewer workers"
         raise InputError(f"{out}: a worker process died, perhaps for want of memory; {remedy}") from error
@@ -104,6 +110,21 @@ def prepare(
             f"{out}: cannot be written ({error.strerror or error}); choose another --out"
         ) from error
     return Prepared(done["written"], done["failed"], time.perf_counter() - start, out)
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Waits until no other process prepares faces in this folder, and keeps others waiting."""
+    lock = FileLock(out / ".prepare.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"{out}: another process prepares these faces; waiting for it", file=sys.stderr)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _digest(faces: Sequence[Face]) -> str:
