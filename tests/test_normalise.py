@@ -105,6 +105,18 @@ def test_the_verb_normalises_codes(tmp_path: Path) -> None:
     )
 
 
+def test_columns_of_others_stay_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table, _ = answers()
+    own = {"when": pd.Timestamp("2024-01-01"), "tiny": 1e-9, "seen": True, "none": None}
+    table.assign(**own).to_parquet(tmp_path / "faces.parquet")
+    main(["normalise", str(tmp_path / "faces.parquet"), "--out", str(tmp_path / "out.csv")])
+    found = pd.read_csv(tmp_path / "out.csv", dtype=str, keep_default_na=False).iloc[0]
+    assert [found[name] for name in own] == ["2024-01-01 00:00:00", "1e-09", "True", ""]
+    (tmp_path / "x.parquet").mkdir()
+    refused = fails(capsys, "normalise", tmp_path / "faces.parquet", "--out", tmp_path / "x.parquet")
+    assert "x.parquet: a folder" in refused
+
+
 def test_what_nobody_was_asked_to_show_is_not_found(tmp_path: Path) -> None:
     """A little contempt in half of the faces, which alone would be taken for contempt."""
     table, _ = answers()

@@ -33,6 +33,12 @@ def test_files_folders_globs_and_archives_are_found_once(tmp_path: Path) -> None
     assert (wrong, passed) == ([], 1)
 
 
+def test_a_glob_may_go_through_a_folder_with_a_fragment_sign(tmp_path: Path) -> None:
+    (tmp_path / "roll#1").mkdir()
+    (tmp_path / "roll#1" / "a.png").write_bytes(b"-")
+    assert find_files([str(tmp_path / "roll#1" / "*.png")])[0] == [str(tmp_path / "roll#1" / "a.png")]
+
+
 def test_paths_that_name_nothing_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad.zip").write_bytes(b"no archive")

@@ -287,6 +287,18 @@ def test_a_timeline_is_bounded_and_keeps_the_means() -> None:
     assert line.lines()[0] == "face 0  0.0 to 3999.9 s, 40000 frames  fear 100 %"
 
 
+def test_who_can_still_come_back_is_not_forgotten() -> None:
+    line = Timeline(["anger", "fear"])
+    for person in range(TRACKS):
+        for k in range(25):
+            line.add(person + k / 25, person, np.array([0.7, 0.3]))
+    for k in range(1000):  # two more people, in every frame
+        for person in (TRACKS, TRACKS + 1):
+            line.add(TRACKS + k / 25, person, np.array([0.2, 0.8]))
+    assert [line.tracks[person].rows for person in (TRACKS, TRACKS + 1)] == [1000, 1000]
+    assert (len(line.tracks), line.forgotten) == (TRACKS, 2)
+
+
 def test_frames_at_the_edges_of_bins_fall_into_bins_of_their_own() -> None:
     timeline = Timeline(["anger", "fear"])
     for frame in range(40):

@@ -38,6 +38,11 @@ def recognizer(folder: Path) -> Recognizer:
     return Recognizer.load(folder)
 
 
+def test_an_unknown_number_of_views_is_refused(recognizer: Recognizer) -> None:
+    with pytest.raises(InputError, match="--views 3: give 1, 2, 6, 10"):
+        recognizer.predict_proba(np.zeros((1, 112, 112, 3), np.uint8), views=3)
+
+
 def test_the_package_offers_it_lazily() -> None:
     assert relgan.Recognizer is Recognizer
     with pytest.raises(AttributeError, match="nothing"):

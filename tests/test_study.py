@@ -42,6 +42,23 @@ def test_faces_that_are_aligned_as_asked_need_no_note(prepared: Path, tmp_path: 
     assert study_of("folder", prepared, tmp_path / "run", progress=False, align="frontal").notes == []
 
 
+def test_nothing_is_made_within_the_data_set(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    (root / "anger").mkdir(parents=True)
+    for out in (root, root / "run", root / "anger" / "run"):
+        with pytest.raises(InputError, match="lies in the data set's folder; choose one outside"):
+            align_dataset("folder", root, out, progress=False)
+    assert [path.name for path in root.iterdir()] == ["anger"]
+
+
+def test_a_manifest_saved_by_a_spreadsheet_is_one_of_aligned_faces(prepared: Path) -> None:
+    manifest = prepared / "manifest.csv"
+    header, _, rest = manifest.read_text().partition("\n")
+    quoted = ",".join(f'"{name}"' for name in header.split(","))
+    manifest.write_text(f"\ufeff{quoted}\n{rest}")
+    assert study.is_aligned(prepared)
+
+
 def test_people_and_takes_of_two_sets_are_different_ones(prepared: Path, tmp_path: Path) -> None:
     manifest = prepared / "manifest.csv"
     table = pd.read_csv(manifest).assign(take="anger-3")

@@ -82,6 +82,37 @@ def test_the_turn_of_telephones_is_the_right_one(tmp_path: Path) -> None:
     assert matrix == (0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
 
 
+def test_a_video_that_was_cut_off_is_noted(tmp_path: Path, detector: Detector) -> None:
+    whole = write_clip(tmp_path / "whole.mkv", moving(100))
+    content = whole.read_bytes()
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(content[: len(content) // 2])
+    told: list[str] = []
+    assert sum(map(len, video_shots(str(whole), detector, every=50, note=told.append))) == 100
+    assert not told
+    frames = sum(map(len, video_shots(str(cut), detector, every=50, note=told.append)))
+    assert 20 < frames < 75
+    assert "its pictures end after" in told[-1]
+    assert "of 4.0 s" in told[-1]
+
+
+def test_a_colon_in_a_name_is_no_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with VideoWriter(Path("10:20.mp4")) as writer:
+        writer.write(np.full((32, 32, 3), 200, np.uint8), 0)
+    with Video("10:20.mp4") as video:
+        assert len(list(video.frames())) == 1
+
+
+def test_where_no_video_can_be_written_is_said_at_once(tmp_path: Path) -> None:
+    (tmp_path / "folder.mp4").mkdir()
+    with pytest.raises(InputError, match=r"folder\.mp4: a folder"):
+        VideoWriter(tmp_path / "folder.mp4")
+    with pytest.raises(InputError, match=r"x\.mp4: cannot be written"):
+        VideoWriter(tmp_path / "nowhere" / "x.mp4")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.mp4"]
+
+
 def test_what_is_no_video_is_named_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("not a video " * 100)
     (tmp_path / "empty.mp4").write_bytes(b"")

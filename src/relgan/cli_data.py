@@ -2,10 +2,9 @@
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from relgan.cli_words import Count, Dataset, Folder, Number, Root, SomeCount, SomeNames, SomePattern
+from relgan.cli_words import Count, Dataset, Folder, Number, Root, SomeCount, SomeNames, SomePattern, SomeRoot
 from relgan.config import Device
 from relgan.errors import InputError
 
@@ -19,7 +18,7 @@ class Check:
 
     dataset: Dataset
     """ckplus, ck48, jaffe, folder, ... (`relgan check list` names them all)."""
-    root: Root = Path()
+    root: SomeRoot = None
     """The data set's folder or .zip; for `folder` a manifest .csv too."""
     subject_pattern: SomePattern = None
     """Regular expression whose group is the person, searched in each path below the root."""
@@ -82,7 +81,7 @@ def check(verb: Check) -> None:
         for reader in READERS.values():
             print(f"{reader.name:12s} {reader.title}: {reader.layout}")
         return
-    if verb.root == Path():
+    if verb.root is None:
         raise InputError(f"relgan check {verb.dataset}: give the data set's folder or .zip too")
     print_check(census_of(verb.dataset, verb.root, verb.subject_pattern))
 
@@ -90,7 +89,9 @@ def check(verb: Check) -> None:
 def prepare(verb: Prepare) -> None:
     from relgan.data.readers import read, reader_named
     from relgan.faces.prepare import prepare as prepare_faces
+    from relgan.study import refuse_inside
 
+    refuse_inside(verb.root, verb.out)
     reading: Reading = read(verb.dataset, verb.root, verb.subject_pattern)
     reader = reader_named(verb.dataset)
     done = prepare_faces(

@@ -153,6 +153,7 @@ def compare(verb: Compare) -> None:
 
 
 def normalise(verb: Normalise) -> None:
+    from relgan.cli_use import ending
     from relgan.expressions import canonical
     from relgan.normalise import normalised, numbers_in, people_in
     from relgan.probe_file import read_table
@@ -162,9 +163,10 @@ def normalise(verb: Normalise) -> None:
     words = None if verb.expressions is None else verb.expressions.split(",")
     shown = words and [canonical(word) or word for word in words]
     result = normalised(table, people_in(table, verb.subject_pattern, verb.subject), shown)
-    writer = table_writer(verb.out, [str(name) for name in result])
-    writer.write(result)
-    writer.close()
+    with ending([]):
+        writer = table_writer(verb.out, [str(name) for name in result])
+        writer.write(result)
+        writer.close()
 
 
 def _write(found: dict[str, Any], path: Path) -> None:

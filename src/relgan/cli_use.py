@@ -103,7 +103,7 @@ def predict(verb: Predict) -> None:
         print(line, file=None if out.isatty() else out, flush=True)
 
     kept = [str(place) for place in (verb.csv, verb.annotate) if place not in (None, "-")]
-    with _ending(kept):
+    with ending(kept):
         from relgan.predict import predict_files
         from relgan.recognizer import Recognizer
 
@@ -127,7 +127,7 @@ def predict(verb: Predict) -> None:
 
 def embed(verb: Embed) -> None:
     kept = [] if verb.out == "-" else [verb.out]
-    with _ending(kept):
+    with ending(kept):
         from relgan.predict import embed_files
         from relgan.recognizer import Recognizer
 
@@ -148,7 +148,7 @@ def embed(verb: Embed) -> None:
 
 
 def reenact(verb: Reenact) -> None:
-    with _ending([]):
+    with ending([]):
         from relgan.reenactor import Reenactor, reenact_files
 
         written = reenact_files(
@@ -176,7 +176,7 @@ def _announce(outcome: "Outcome", kept: list[str]) -> None:
 
 
 @contextmanager
-def _ending(kept: list[str]) -> Iterator[None]:
+def ending(kept: list[str]) -> Iterator[None]:
     """Say what is left when a run is stopped; be quiet when the reader of a pipe has gone."""
     try:
         yield

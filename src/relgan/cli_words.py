@@ -13,6 +13,7 @@ def optional(metavar: str | None = None) -> Any:
 
 Dataset = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
 Root = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER|ZIP")]
+SomeRoot = Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER|ZIP")]
 Folder = Annotated[Path, tyro.conf.arg(metavar="FOLDER")]
 File = Annotated[Path, tyro.conf.arg(metavar="FILE")]
 FileName = Annotated[str, tyro.conf.arg(metavar="FILE")]

@@ -251,7 +251,7 @@ def run_fold(
 
     probabilities = {"baseline": baseline_probabilities, "relgan": relgan_probabilities}
     table = prediction_table(test.faces, test.classes, probabilities)
-    table.to_csv(folder / "predictions.csv", index=False, float_format="%.6g")
+    table.to_csv(folder / "predictions.csv", index=False, float_format="%.6g", errors="surrogateescape")
     accuracies = (table.predicted == table.expression).groupby(table.method).mean().to_dict()
     record = {
         "fingerprint": mark,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from relgan.data.embedded import FRAGMENT
 from relgan.data.face import is_archive, read_bytes, walk
 from relgan.data.reader import PICTURE_SUFFIXES
 from relgan.data.video import VIDEO_SUFFIXES
@@ -54,7 +55,7 @@ def find_files(paths: Iterable[str | os.PathLike[str]]) -> tuple[list[str], list
                 passed += len(below) - len(known)
                 if not known:
                     wrong.append(f"{path}: holds no pictures or videos")
-            elif os.path.isfile(path) or ".zip/" in path.lower() or "#" in path:
+            elif os.path.isfile(path) or ".zip/" in path.lower() or FRAGMENT.fullmatch(path):
                 known = [path]
             elif os.path.exists(path):
                 known = []
@@ -81,7 +82,7 @@ def read_picture(path: str) -> tuple[Picture, float]:
     Raises:
         InputError: the file is missing, empty, no picture, damaged or too large.
     """
-    if not os.path.exists(path) and ".zip/" not in path.lower() and "#" not in path:
+    if not os.path.exists(path) and ".zip/" not in path.lower() and not FRAGMENT.fullmatch(path):
         raise InputError(f"{path}: no such file")
     try:
         data = Path(path).read_bytes() if os.path.isfile(path) else read_bytes(path)

@@ -41,8 +41,8 @@ def prediction_table(
 
 def read_predictions(path: Path) -> pd.DataFrame:
     """The table from disk; a subject called 007 or NA (JAFFE has one) stays what it is."""
-    text = dict.fromkeys(("path", "subject", "expression", "method", "predicted"), str)
-    table = pd.read_csv(path, dtype=text, keep_default_na=False)
+    text = dict.fromkeys(("path", "subject", "expression", "method", "predicted"), object)
+    table = pd.read_csv(path, dtype=text, keep_default_na=False, encoding_errors="surrogateescape")
     return table.assign(subject=table.subject.replace("", None))
 
 

@@ -85,7 +85,7 @@ def read_table(path: Path) -> pd.DataFrame:
         if path.suffix.lower() in (".parquet", ".pq"):
             return pd.read_parquet(path)
         # A person may be called NA or 007.
-        return pd.read_csv(path, dtype=str, keep_default_na=False)
+        return pd.read_csv(path, dtype=object, keep_default_na=False, encoding_errors="surrogateescape")
     except ImportError as error:
         raise InputError(f"{path}: reading Parquet needs pyarrow; pip install pyarrow") from error
     except (ValueError, OSError) as error:

@@ -62,8 +62,7 @@ class Recognizer(FaceFinder):
     """
 
     def __init__(self, weights: Weights, device: str = "auto", views: int | None = None) -> None:
-        if views is not None and views not in SOME_VIEWS:
-            raise InputError(f"--views {views}: give {', '.join(map(str, SOME_VIEWS))}")
+        _check_views(views)
         self.views = views
         self.classes_ = np.array(weights.card.expressions, dtype=np.str_)
         self._classifier: Classifier | None = weights.classifier
@@ -144,6 +143,7 @@ class Recognizer(FaceFinder):
         Returns:
             (n, len(classes_)) float32; rows sum to 1.
         """
+        _check_views(views)
         codes = self._codes(as_faces(faces), SOME_VIEWS[views or self.views or VIEWS])
         if not len(codes):
             return np.zeros((0, len(self.classes_)), np.float32)
@@ -310,3 +310,8 @@ def _runs(items: Sequence[tuple[str, Any]]) -> Iterable[tuple[str, list[tuple[st
 def _crops(shots: Sequence[Shot]) -> Picture:
     crops = [face.crop for shot in shots for face in shot.faces]
     return np.stack(crops) if crops else as_faces([])
+
+
+def _check_views(views: int | None) -> None:
+    if views is not None and views not in SOME_VIEWS:
+        raise InputError(f"--views {views}: give {', '.join(map(str, SOME_VIEWS))}")

@@ -85,7 +85,8 @@ class Reenactor(FaceFinder):
             strength: how far to go from f(e) of the target (0) to that of the source (1), or beyond.
 
         Returns:
-            The face, ``size`` x ``size``; with ``paste`` a picture as large as the target.
+            The face, ``size`` x ``size``; with ``paste`` a picture as large as the target, whose longer side
+            is reduced to 4,096 pixels where it is longer.
 
         Raises:
             InputError: a picture cannot be read, or shows no face.

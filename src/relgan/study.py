@@ -1,5 +1,6 @@
 """From the name of a data set and its root to a study: faces read, prepared once, and dealt into folds."""
 
+import csv
 import hashlib
 import json
 import os
@@ -63,8 +64,8 @@ def is_aligned(root: Path) -> bool:
     manifest = root / NAME
     if not manifest.is_file():
         return False
-    with manifest.open(encoding="utf-8", errors="replace") as stream:
-        return {"align", "path", "expression"} <= set(stream.readline().strip().split(","))
+    with manifest.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+        return {"align", "path", "expression"} <= set(next(csv.reader(stream), []))
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,7 @@ def align_dataset(
             faces = with_subjects(faces, root, subject_pattern)
         inspect(faces)
         return Aligned(faces, faces, pictures, list(range(len(faces))))
+    refuse_inside(root, out)
     found = read(dataset, root, subject_pattern).faces
     inspect(found)
     folder = out / "prepared"
@@ -137,6 +139,16 @@ def align_dataset(
     faces, pictures = load_prepared(folder)
     place = {source: i for i, source in enumerate(read_manifest(folder)["source"])}
     return Aligned(found, faces, pictures, [place.get(face.path, -1) for face in found])
+
+
+def refuse_inside(root: Path, out: Path) -> None:
+    """What is made of a data set must not lie in it: the next to read it would take crops for pictures.
+
+    Raises:
+        InputError: ``out`` is the root or lies below it.
+    """
+    if root.resolve() in (out.resolve(), *out.resolve().parents):
+        raise InputError(f"--out {out}: lies in the data set's folder; choose one outside {root}")
 
 
 def align_datasets(

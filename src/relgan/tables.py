@@ -1,6 +1,7 @@
 """Rows per face: as pandas tables, and as CSV or Parquet files that grow while work goes on."""
 
 import csv
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relgan.errors import InputError
+from relgan.expressions import CANONICAL
 from relgan.shots import Shot
 
 if TYPE_CHECKING:
@@ -63,8 +65,10 @@ class CsvWriter:
     def __init__(self, place: str, columns: Sequence[str]) -> None:
         try:
             self._file: TextIO = sys.stdout
+            # Names of files need not be UTF-8.
+            if place == "-" and isinstance(sys.stdout, io.TextIOWrapper):
+                sys.stdout.reconfigure(errors="surrogateescape")
             if place != "-":
-                # Names of files need not be UTF-8.
                 self._file = open(place, "w", encoding="utf-8", newline="", errors="surrogateescape")  # noqa: SIM115
         except OSError as error:
             raise InputError(f"{place}: cannot be written ({error.strerror or error})") from error
@@ -75,8 +79,7 @@ class CsvWriter:
 
     def write(self, table: "pd.DataFrame") -> None:
         columns = [
-            [_text(value, DECIMALS.get(name, OTHERS)) for value in table[name].tolist()]
-            for name in table.columns
+            [_text(value, _decimals(str(name))) for value in table[name].tolist()] for name in table.columns
         ]
         try:
             self._rows.writerows(zip(*columns, strict=True))
@@ -91,15 +94,23 @@ class CsvWriter:
             self._file.close()
 
 
-def _text(value: Any, decimals: int) -> str:
-    """A cell: empty for what is missing; numbers short, never in powers of ten."""
-    if isinstance(value, float):
-        return "" if np.isnan(value) else f"{value:.{decimals}f}"
-    return str(value) if isinstance(value, str | int) else ""
+def _decimals(column: str) -> int | None:
+    """After the point, in a column of ours; None in one that somebody else brought along."""
+    ours = column in CANONICAL or column.startswith("code_")
+    return DECIMALS.get(column, OTHERS if ours else None)
+
+
+def _text(value: Any, decimals: int | None) -> str:
+    """A cell: empty for what is missing; our numbers short, never in powers of ten."""
+    import pandas as pd
+
+    if pd.isna(value):
+        return ""
+    return f"{value:.{decimals}f}" if isinstance(value, float) and decimals is not None else str(value)
 
 
 class ParquetWriter:
-    """A Parquet file; it appears under its name when it is whole, for before its end it cannot be read.
+    """A Parquet file; it appears under its name when it is closed, for before its end it cannot be read.
 
     Raises:
         InputError: the package pyarrow is missing, or the file cannot be written.
@@ -116,6 +127,8 @@ class ParquetWriter:
         self.path, self._beside = path, path.with_name(path.name + ".part")
         self._waiting: list[pd.DataFrame] = []
         self._writer: Any = None
+        if path.is_dir():
+            raise InputError(f"{path}: a folder; give the name of a file")
         try:
             self._beside.touch()
         except OSError as error:

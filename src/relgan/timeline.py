@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relgan.expressions import CANONICAL
+from relgan.tracks import PATIENCE
 
 BINS = 1024  # of a track, at most; when they are full, neighbours are merged
 TRACKS = 64  # that are kept; the shortest are forgotten
@@ -72,9 +73,10 @@ class Timeline:
                 counts = track.counts.reshape(BINS // 2, 2).sum(1)
                 track.counts = np.concatenate([counts, np.zeros_like(counts)])
         if number not in self.tracks:
-            if len(self.tracks) >= TRACKS:
-                # Not the newest: it has had no time to become long.
-                shortest = min(self.tracks.values(), key=lambda t: (t.rows, t.last))
+            # Only who cannot come back; those of one moment are few.
+            gone = [track for track in self.tracks.values() if time_s - track.last > PATIENCE]
+            if len(self.tracks) >= TRACKS and gone:
+                shortest = min(gone, key=lambda t: (t.rows, t.last))
                 del self.tracks[shortest.number]
                 self.forgotten += 1
             classes = len(self.classes)

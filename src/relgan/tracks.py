@@ -18,6 +18,8 @@ Grey = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 Box = tuple[float, float, float, float]
 
+PATIENCE = 1.0
+"""Seconds after which a face that was lost comes back as a new one."""
 _FLOW_SIDE = 160  # pixels of the region in which flow is sought: enough for a face, whatever its size
 _GRID = np.stack(np.meshgrid(np.linspace(0.15, 0.85, 8), np.linspace(0.15, 0.85, 8)), -1).reshape(-1, 2)
 _CUT = 30.0  # mean difference of two frames' grey thumbnails that makes a cut
@@ -51,7 +53,7 @@ class Tracker:
         patience: seconds after which a face that was lost comes back as a new one.
     """
 
-    def __init__(self, patience: float = 1.0) -> None:
+    def __init__(self, patience: float = PATIENCE) -> None:
         self.patience = patience
         self.tracks: list[Track] = []
         self.begun = 0

@@ -153,7 +153,7 @@ def save_beside(state: dict[str, Any], path: Path) -> None:
 def write_text(text: str, path: Path) -> None:
     """Write a text file whole or not at all, whoever else may be writing it."""
     beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    beside.write_text(text, encoding="utf-8")
+    beside.write_text(text, encoding="utf-8", errors="surrogateescape")
     os.replace(beside, path)
 
 

@@ -1,5 +1,6 @@
 """Videos: frames with the container's times, faces in them, and files written, in constant memory."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -46,13 +47,14 @@ class Video:
 
     def __init__(self, path: str, fps: float | None = None) -> None:
         av = _av(path)
-        self.path, self.fps, self.broken = path, fps, 0
+        self.path, self.fps, self.broken, self.seen = path, fps, 0, 0.0
         if Path(path).is_file() and Path(path).stat().st_size == 0:
             raise InputError(f"{path}: the file is empty (0 bytes); copy it again or take it out")
         if not Path(path).is_file() and ".zip/" in path.lower():
             raise InputError(f"{path}: videos in archives are not read; unpack it first")
         try:
-            self._container = av.open(path, "r", metadata_errors="replace")
+            # As a whole path: "10:20.mp4" would be a protocol.
+            self._container = av.open(os.path.abspath(path), "r", metadata_errors="replace")
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise InputError(f"{path}: not a readable video ({_reason(error)}); copy it again") from error
         streams = [s for s in self._container.streams.video if not _is_cover(s)]
@@ -69,6 +71,14 @@ class Video:
     def seconds(self) -> float | None:
         """The length that the container states, if it does."""
         return None if self._container.duration is None else self._container.duration / 1_000_000
+
+    @property
+    def ends(self) -> float | None:
+        """When its pictures end, seconds, as the stream or else the container states."""
+        stream = self._stream
+        if stream.duration is None or stream.time_base is None:
+            return self.seconds
+        return float(stream.duration * stream.time_base)
 
     @property
     def expected(self) -> int | None:
@@ -108,6 +118,7 @@ class Video:
                 number += 1
                 self.broken += raw.is_corrupt
                 time = time + 1 / rate if raw.time is None else float(raw.time) - begin
+                self.seen = max(self.seen, time + 1 / rate)
                 if self.fps is not None:
                     if time < due - 0.5 / rate:
                         continue
@@ -192,6 +203,9 @@ def video_shots(
             raise InputError(f"{path}: a video of which no frame can be decoded; copy it again")
         if video.broken:
             note(f"{path}: {video.broken} broken packets")
+        ends, seen = video.ends, video.seen
+        if ends is not None and ends - seen > max(1.0, 0.05 * ends):
+            note(f"{path}: its pictures end after {seen:.1f} of {ends:.1f} s; was all of it copied?")
 
 
 def _batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:
@@ -220,8 +234,13 @@ class VideoWriter:
         if path.suffix.lower() not in WRITABLE:
             raise InputError(f"{path}: videos are written as {', '.join(WRITABLE)}; choose one of these")
         self.path, self._beside = path, path.with_name(path.name + ".part")
+        if path.is_dir():
+            raise InputError(f"{path}: a folder; give the name of a file")
         try:
-            self._container = av.open(str(self._beside), "w", format=WRITABLE[path.suffix.lower()])
+            self._beside.touch()  # the container is opened when the first picture is written
+            self._container = av.open(
+                os.path.abspath(self._beside), "w", format=WRITABLE[path.suffix.lower()]
+            )
         except (av.error.FFmpegError, OSError) as error:
             raise InputError(f"{path}: cannot be written ({_reason(error)})") from error
         self._stream: Any = None
@@ -242,8 +261,16 @@ class VideoWriter:
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
         self._last = max(self._last + 1, round(time_s / TIME_BASE))
         frame.pts, frame.time_base = self._last, TIME_BASE
-        for packet in self._stream.encode(frame):
-            self._container.mux(packet)
+        self._encode(frame)
+
+    def _encode(self, frame: Any) -> None:
+        """One frame, or with None what is left."""
+        av = _av(str(self.path))
+        try:
+            for packet in self._stream.encode(frame):
+                self._container.mux(packet)
+        except (av.error.FFmpegError, OSError) as error:
+            raise InputError(f"{self.path}: cannot be written ({_reason(error)})") from error
 
     def _open(self, av: Any, picture: Picture) -> None:
         codec = next(name for name in ("libx264", "mpeg4") if name in av.codecs_available)
@@ -259,13 +286,17 @@ class VideoWriter:
 
     def close(self, keep: bool = True) -> None:
         """Finish the file; without ``keep`` leave nothing."""
-        if self._stream is not None:
-            for packet in self._stream.encode(None):
-                self._container.mux(packet)
-        self._container.close()
-        if keep and self._stream is not None:
-            self._beside.replace(self.path)
-        else:
+        av = _av(str(self.path))
+        try:
+            if keep and self._stream is not None:
+                self._encode(None)
+            self._container.close()
+            if keep and self._stream is not None:
+                self._beside.replace(self.path)
+        except (av.error.FFmpegError, OSError) as error:
+            if keep:  # else something has gone wrong already, and is being told
+                raise InputError(f"{self.path}: cannot be written ({_reason(error)})") from error
+        finally:
             self._beside.unlink(missing_ok=True)
 
     def __enter__(self) -> "VideoWriter":

@@ -62,6 +62,7 @@ def test_tables_of_different_length_do_not_belong_together(tmp_path):
     ("text", "message"),
     [
         (HEADER + "\nTraining,x.png,a,0,0,0,0,0,0,0,0,0", "line 2; votes are"),
+        (HEADER + "\nTraining,x.png,1,0", "line 2; votes are"),
         ("Usage,name\na,b", "expected the columns"),
     ],
 )

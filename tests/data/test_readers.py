@@ -1,5 +1,7 @@
 import multiprocessing
 import os
+import zipfile
+from pathlib import Path
 
 import pytest
 from trees import plant, zipped
@@ -55,6 +57,39 @@ def test_a_broken_archive_is_refused(tmp_path):
     (tmp_path / "x.zip").write_bytes(b"no archive")
     with pytest.raises(InputError, match="not a readable zip"):
         read("jaffe", tmp_path / "x.zip")
+
+
+def test_the_folder_one_is_in_is_read_as_by_its_name(tmp_path, monkeypatch):
+    plant(tmp_path, ["train/anger/a.png", "test/happiness/b.png", ".trash/anger/c.png"])
+    named = [(face.split, face.expression) for face in read("folder", tmp_path).faces]
+    monkeypatch.chdir(tmp_path)
+    here = read("folder", Path()).faces
+    assert [(face.split, face.expression) for face in here] == named
+    assert [face.path for face in here] == ["test/happiness/b.png", "train/anger/a.png"]
+
+
+@pytest.mark.parametrize("damage", ["flipped", "encrypted", "packing"])
+def test_a_member_that_cannot_be_unpacked_is_named(tmp_path, damage):
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.png", bytes(range(256)) * 20)
+    content = bytearray(path.read_bytes())
+    directory = content.index(b"PK\x01\x02")
+    if damage == "flipped":
+        content[45] ^= 0xFF
+    elif damage == "encrypted":
+        content[6] |= 1
+        content[directory + 8] |= 1
+    else:  # "Deflate64"
+        content[8] = content[directory + 10] = 9
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"x\.zip/a\.png: cannot be read"):
+        read_bytes(f"{path}/a.png")
+
+
+def test_a_name_too_long_for_any_file_is_no_folder():
+    with pytest.raises(InputError, match="no such folder"):
+        list(walk(Path("a" * 300)))
 
 
 @pytest.mark.parametrize("reader", READERS.values(), ids=lambda reader: reader.name)

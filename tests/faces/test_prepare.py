@@ -376,6 +376,22 @@ def test_manifest_landmarks_reproduce_the_crop(portrait: NDArray[np.uint8], tmp_
     assert len(landmarks) == len(TEMPLATE)
 
 
+def test_names_that_are_not_utf_8_are_kept(portrait: NDArray[np.uint8], tmp_path: Path) -> None:
+    name = os.fsdecode(b"M\xfcller")
+    paths = [save(portrait, tmp_path / "data" / f"{name}{suffix}") for suffix in (".png", ".bmp")]
+    prepare([Face(path, "anger", "a") for path in paths], tmp_path / "out", cropped=True, progress=False)
+    assert read_manifest(tmp_path / "out")["source"].tolist() == paths
+    assert len(load_prepared(tmp_path / "out")[0]) == 2
+
+
+def test_a_lost_crop_has_a_remedy_that_works(crops: list[Face], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    prepare(crops[:4], out, cropped=True, progress=False)
+    next((out / "faces").iterdir()).unlink()
+    with pytest.raises(InputError, match=f"delete {out} and run relgan prepare again"):
+        load_prepared(out)
+
+
 def test_unwritable_output(crops: list[Face], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"cannot be written .* choose another --out"):
@@ -396,6 +412,12 @@ def test_the_largest_face_near_the_centre_is_chosen() -> None:
     centre, corner, bystander = detection(260, 200, 100), detection(0, 0, 110), detection(280, 0, 40)
     assert choose([corner, centre, bystander], 640, 480) is centre
     assert choose([detection(0, 0, 300), centre], 640, 480).box[2] == 300
+
+
+def test_crop_names_fit_a_file_system_in_any_script() -> None:
+    names = crop_names([f"data/{'漢' * 120}/{letter}.png" for letter in "ab"])
+    assert max(len(name.encode()) for name in names) < 128
+    assert [name[-5:] for name in names] == ["a.png", "b.png"]
 
 
 def test_crop_names_are_readable_and_never_coincide() -> None:

@@ -10,6 +10,7 @@ validation is the test. One listed picture, 103/29a31ebf....jpg, is broken in ev
 
 import csv
 import io
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
@@ -124,7 +125,7 @@ def array_labels(arrays: list[str], root: Path) -> Iterator[tuple[str, str, str,
             raise InputError(f"{path}: not below train_set or val_set; keep the folders of the distribution")
         try:
             code = str(np.load(io.BytesIO(read_bytes(path))).item())
-        except ValueError as error:
+        except (ValueError, EOFError, zipfile.BadZipFile) as error:
             raise InputError(f"{path}: not an annotation of one value ({error}); unpack it again") from error
         yield path, f"{part}/{stem(path)[: -len('_exp')]}", code, SETS[part]
 

@@ -11,13 +11,14 @@ import os
 import re
 import threading
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 from PIL import Image
 
-from relgan.data.face import is_archive, read_bytes
+from relgan.data.face import UNREADABLE, is_archive, read_bytes
 from relgan.errors import InputError
 
 FRAGMENT = re.compile(
@@ -83,9 +84,13 @@ def text_pixels(path: str, start: int, length: int) -> bytes:
         InputError: the range holds no such text.
     """
     stream = open_binary(path)
-    stream.seek(start)
     try:
-        values = np.array(stream.read(length).strip(b' "').split(), dtype=np.int64)
+        stream.seek(start)
+        text = stream.read(length)
+    except UNREADABLE as error:
+        raise InputError(f"{path}: cannot be read ({error or type(error).__name__})") from error
+    try:
+        values = np.array(text.strip(b' "').split(), dtype=np.int64)
     except ValueError as error:
         raise InputError(f"{path}: no pixels at byte {start} ({error}); read the data set again") from error
     side = math.isqrt(values.size)
@@ -103,17 +108,31 @@ def open_binary(path: str) -> IO[bytes]:
     # The process is part of the key: a forked child would share the file position with its parent.
     key = (os.getpid(), path)
     if getattr(_local, "key", None) != key:
-        archive, inside, member = path.partition(".zip/")
+        end = path.lower().find(".zip/") + 4
         try:
-            if inside and is_archive(Path(archive + ".zip")):
-                stream: IO[bytes] = zipfile.ZipFile(archive + ".zip").open(member)  # noqa: SIM115
+            if end >= 4 and is_archive(Path(path[:end])):
+                stream: IO[bytes] = zipfile.ZipFile(path[:end]).open(path[end + 1 :])  # noqa: SIM115
             else:
                 stream = Path(path).open("rb")  # noqa: SIM115
-        except (OSError, KeyError, zipfile.BadZipFile) as error:
-            raise InputError(f"{path}: cannot be read ({error})") from error
+        except UNREADABLE as error:
+            raise InputError(f"{path}: cannot be read ({error or type(error).__name__})") from error
         _local.key, _local.stream = key, stream
     opened: IO[bytes] = _local.stream
     return opened
+
+
+def lines_of(path: str) -> Iterator[bytes]:
+    """The lines of a file or of a member of a zip archive, with their ends.
+
+    Raises:
+        InputError: it cannot be opened, or not be read to its end.
+    """
+    stream = open_binary(path)
+    try:
+        stream.seek(0)
+        yield from stream
+    except UNREADABLE as error:
+        raise InputError(f"{path}: cannot be read ({error or type(error).__name__})") from error
 
 
 def png(pixels: np.ndarray) -> bytes:

@@ -3,13 +3,16 @@
 import os
 import threading
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from relgan.errors import InputError
 
 _local = threading.local()
+UNREADABLE = (OSError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What a file or an archive that is damaged, encrypted or packed in an unknown way makes Python raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +67,30 @@ def walk(root: Path) -> Iterator[str]:
                 f"{root}: not a readable zip archive ({error}); download or copy it again"
             ) from error
         paths = [f"{root}/{name}" for name in names]
-    elif root.is_dir():
+    elif _is(root.is_dir):
         paths = [str(path) for path in root.rglob("*") if path.is_file()]
-    elif root.exists():
+    elif _is(root.exists):
         raise InputError(f"{root}: neither a folder nor a .zip archive; give the data set's root folder")
     else:
         raise InputError(f"{root}: no such folder or archive; give the data set's root folder")
-    prefix = len(str(root)) + 1
     for path in sorted(paths):
-        parts = path[prefix:].split("/")
+        parts = relative(path, root).split("/")
         if not any(part.startswith(".") or part in {"__MACOSX", "Thumbs.db"} for part in parts):
             yield path
 
 
 def relative(path: str, root: Path) -> str:
     """The part of a path from :func:`walk` below its root, with forward slashes."""
-    return path[len(str(root)) + 1 :].replace("\\", "/")
+    above = str(root)
+    prefix = 0 if above == "." else len(above.rstrip("/")) + 1  # the paths below "." do not begin with it
+    return path[prefix:].replace("\\", "/")
+
+
+def _is(question: Callable[[], bool]) -> bool:
+    try:
+        return question()
+    except OSError:  # a name that is too long for any file
+        return False
 
 
 def read_bytes(path: str) -> bytes:
@@ -106,5 +117,5 @@ def read_bytes(path: str) -> bytes:
         if key not in opened:
             opened[key] = zipfile.ZipFile(archive)
         return opened[key].read(member)
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
+    except UNREADABLE as error:
+        raise InputError(f"{path}: cannot be read ({error or type(error).__name__})") from error

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from relgan.data.embedded import open_binary
+from relgan.data.embedded import lines_of
 from relgan.data.face import Face, relative, walk
 from relgan.data.listing import SPLITS
 from relgan.data.reader import (
@@ -78,9 +78,8 @@ def rows_of(table: str) -> Iterator[Row]:
     Raises:
         InputError: the table lacks a column.
     """
-    stream = open_binary(table)
-    stream.seek(0)
-    first = stream.readline()
+    lines = lines_of(table)
+    first = next(lines, b"")
     names = [name.strip(' "\ufeff\r\n').lower() for name in first.decode("utf-8", "replace").split(",")]
     for needed in ("emotion", "pixels", "usage"):
         if needed not in names:
@@ -89,7 +88,7 @@ def rows_of(table: str) -> Iterator[Row]:
             )
     column = names.index("pixels")
     start = len(first)
-    for number, line in enumerate(stream, start=2):
+    for number, line in enumerate(lines, start=2):
         cells = line.rstrip(b"\r\n").split(b",")
         if len(cells) == len(names):
             texts = dict(

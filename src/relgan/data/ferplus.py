@@ -72,11 +72,11 @@ def read(root: Path) -> Reading:
     wrong: list[str] = []
     for number, line in enumerate(lines):
         name = line["Image name"] or f"line {number + 2} of {votes}"
-        picture = in_table[number] if in_table else by_name.get(stem(line["Image name"]))
-        split = USAGES.get(line["Usage"].lower())
+        picture = in_table[number] if in_table else by_name.get(stem(line["Image name"] or ""))
+        split = USAGES.get((line["Usage"] or "").lower())
         try:
             winner = majority([int(line[vote]) for vote in VOTES])
-        except ValueError:
+        except (ValueError, TypeError):  # a line that was cut off has no cells there
             winner = ""
         if winner == "" or split is None:
             wrong.append(f"line {number + 2}")

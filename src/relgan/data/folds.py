@@ -266,7 +266,7 @@ def write_folds(folds: Sequence[Fold], faces: Sequence[Face], path: Path | str) 
                 )
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        beside.write_text("\n".join(lines) + "\n", encoding="utf-8", errors="surrogateescape")
         beside.replace(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error}); give a folder you may write to") from error

@@ -44,7 +44,8 @@ def read_manifest(manifest: str, root: Path) -> Reading:
     """
     columns, rows = table_of(manifest)
     skipped = [Skipped(manifest, f"column {name!r} not used") for name, use in columns.items() if use is None]
-    below_root = set(walk(root)) - {manifest} if str(root) != manifest else set()
+    below_root = set(map(os.path.normpath, walk(root))) if str(root) != manifest else set()
+    below_root.discard(os.path.normpath(manifest))
     files = Files(below_root)
     faces: list[Face] = []
     wrong: list[str] = []
@@ -148,4 +149,7 @@ class Files:
             self.archives.add(archive)
             if is_archive(Path(archive + ".zip")):
                 self.known.update(walk(Path(archive + ".zip")))
-        return path in self.known or Path(path).is_file()
+        try:
+            return path in self.known or Path(path).is_file()
+        except OSError:  # a name that is too long for any file
+            return False

@@ -46,7 +46,8 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
     """A CSV with the given columns, written beside and renamed when complete. Returns the number of rows."""
     beside = path.with_name(f".{path.name}.part")
     count = 0
-    with beside.open("w", encoding="utf-8", newline="") as stream:
+    # Names of files need not be UTF-8.
+    with beside.open("w", encoding="utf-8", newline="", errors="surrogateescape") as stream:
         writer = csv.DictWriter(stream, columns, lineterminator="\n")
         writer.writeheader()
         for row in rows:
@@ -68,7 +69,9 @@ def read_manifest(folder: Path) -> pd.DataFrame:
     path = folder / NAME
     try:
         # Everything as text first: a subject may be called "NA" (one of JAFFE's is) or "007".
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False)
+        table = pd.read_csv(
+            path, dtype=object, keep_default_na=False, na_filter=False, encoding_errors="surrogateescape"
+        )
     except FileNotFoundError as error:
         raise InputError(
             f"{path}: no such file; make the folder with: relgan prepare DATASET ROOT --out {folder}"
@@ -78,7 +81,8 @@ def read_manifest(folder: Path) -> pd.DataFrame:
     missing = [column for column in COLUMNS if column not in table]
     if missing:
         raise InputError(
-            f"{path}: line 1: missing columns {', '.join(missing)}; make it again with relgan prepare"
+            f"{path}: line 1: missing columns {', '.join(missing)}; delete {folder} and run relgan prepare "
+            "again"
         )
 
     def refuse(bad: "pd.Series[bool]", what: str, remedy: str) -> None:
@@ -92,7 +96,7 @@ def read_manifest(folder: Path) -> pd.DataFrame:
     refuse(~table["expression"].isin(known), "expression", f"is not one of {', '.join(CANONICAL)} (or empty)")
     refuse(~table["align"].isin(ALIGNMENTS), "align", f"is not one of {', '.join(ALIGNMENTS)}")
     refuse(table["path"].duplicated(), "path", "occurs twice")
-    refuse(~there, "path", "is not there; run relgan prepare again")
+    refuse(~there, "path", f"is not there; delete {folder} and run relgan prepare again")
     for column in ("frame", "intensity", *_NUMBERS):
         numbers = pd.to_numeric(table[column], errors="coerce")
         refuse(numbers.isna() & (table[column] != ""), column, "is not a number")
@@ -116,7 +120,7 @@ def load_prepared(folder: Path) -> tuple[list[Face], NDArray[np.uint8]]:
     """
     table = read_manifest(folder)
     if table.empty:
-        raise InputError(f"{folder / NAME}: no faces; run relgan prepare again on pictures with faces")
+        raise InputError(f"{folder / NAME}: no faces; give relgan prepare pictures with faces")
     faces = []
     for row in table[list(FACE_COLUMNS)].to_dict("records"):
         values: dict[str, Any] = {
@@ -131,7 +135,9 @@ def load_prepared(folder: Path) -> tuple[list[Face], NDArray[np.uint8]]:
         picture = decode(read_bytes(path), path)
         if picture.shape != first.shape or picture.shape[0] != picture.shape[1]:
             size = f"{picture.shape[1]}x{picture.shape[0]}"
-            raise InputError(f"{path}: {size} pixels, the others are not; run relgan prepare again")
+            raise InputError(
+                f"{path}: {size} pixels, the others are not; delete {folder} and run relgan prepare again"
+            )
         pictures[index] = picture
 
     with ThreadPoolExecutor(min(LOADERS, os.cpu_count() or 1)) as pool:

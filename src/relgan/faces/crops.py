@@ -162,12 +162,17 @@ def crop_names(paths: Sequence[str]) -> list[str]:
     except ValueError:  # absolute beside relative paths, or several drives
         common = 0
     words = [os.path.splitext(path[common:])[0] for path in paths]
-    words = [re.sub(r"[^\w.+-]+", "_", word).strip("._")[-100:] or "face" for word in words]
+    words = [_last_bytes(re.sub(r"[^\w.+-]+", "_", word).strip("._"), 100) or "face" for word in words]
     times = Counter(word.lower() for word in words)  # some file systems do not tell cases apart
     names = []
     seen: Counter[str] = Counter()
     for word, path in zip(words, paths, strict=True):
-        name = word if times[word.lower()] == 1 else f"{word}_{sha256(path.encode()).hexdigest()[:8]}"
+        name = word if times[word.lower()] == 1 else f"{word}_{sha256(os.fsencode(path)).hexdigest()[:8]}"
         seen[name.lower()] += 1
         names.append(f"{name}.png" if seen[name.lower()] == 1 else f"{name}_{seen[name.lower()]}.png")
     return names
+
+
+def _last_bytes(word: str, count: int) -> str:
+    """The end of a word, at most so many bytes long: file systems count those."""
+    return word.encode("utf-8", "replace")[-count:].decode("utf-8", "ignore")
