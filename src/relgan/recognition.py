@@ -117,8 +117,8 @@ def train_classifier(
 
 
 def training_views(count: int) -> tuple[int, ...]:
-    """``count`` of the 40 training variants, spread over places and flips; 10 are all turned by one of the four
-    angles, 20 by two."""
+    """``count`` of the 40 training variants, spread over places and flips; 10 are all turned by one of the
+    four angles, 20 by two."""
     return tuple(sorted({round(k * VARIANTS / count) for k in range(count)}))[:count]
 
 
