@@ -18,6 +18,7 @@ from relgan.data.folds import Fold, person_independent_folds
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
 from relgan.predictions import averaged, read_predictions
+from relgan.report import print_results
 from relgan.study import Study
 from relgan.training import make_fabric
 
@@ -143,14 +144,16 @@ def test_a_killed_run_goes_on_to_the_same_result(
 
 
 def test_folds_and_seeds_of_several_calls_add_up(
-    finished: tuple[Path, dict[str, Any]], drawn: Drawn, tmp_path: Path
+    finished: tuple[Path, dict[str, Any]], drawn: Drawn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     some = run(study(drawn), tmp_path, seeds=(0, 0), folds=[2])
     assert (some["folds_finished"], some["folds_wanted"]) == (1, 4)
     assert some["tested"] == {"faces": 6, "people": 1}
     page = (tmp_path / "report.html").read_text()
-    assert "1 of 4 folds are in: 6 test faces of" in page
+    assert "1 of 4 folds are in: 6 test faces of 1 person." in page
     assert "Only 1 of 4 folds are in" in page
+    print_results(some)
+    assert "1 of 4 folds are in: 6 test faces of 1 person." in capsys.readouterr().out
     run(study(drawn), tmp_path, seeds=(1,))
     every = run(study(drawn), tmp_path, seeds=(0,))
     assert every["seeds"] == [0, 1]

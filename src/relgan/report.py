@@ -50,6 +50,7 @@ def write_report(out: Path, show_faces: bool = True) -> Path:
     page = environment.get_template("report.html").render(
         results=results,
         drawn_by=drawn_by(results),
+        wanting=wanting(results),
         names=METHOD_NAMES,
         codes=figures.CODE_NAMES,
         short=[sentence.replace(" %", "\u00a0%") for sentence in in_short(results)],
@@ -122,6 +123,16 @@ def in_short(results: Mapping[str, Any]) -> list[str]:
     return said
 
 
+def wanting(results: Mapping[str, Any]) -> str:
+    """What an unfinished run has, in a sentence; empty where every fold of every seed is in."""
+    if results["folds_finished"] == results["folds_wanted"]:
+        return ""
+    faces, people = results["tested"]["faces"], results["tested"]["people"]
+    who = f"{people or 'unknown'} {'person' if people == 1 else 'people'}"
+    done = f"{results['folds_finished']} of {results['folds_wanted']} folds are in"
+    return f"{done}: {faces} test faces of {who}."
+
+
 def print_results(results: dict[str, Any], console: Console | None = None) -> None:
     """The headline table of a run, on the terminal."""
     console = console or Console()
@@ -141,5 +152,7 @@ def print_results(results: dict[str, Any], console: Console | None = None) -> No
             percent(method["macro_f1"]),
         )
     console.print(table)
+    if lacking := wanting(results):
+        console.print(lacking, highlight=False)
     for sentence in in_short(results)[1:]:
         console.print(sentence, highlight=False)
