@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from relgan.errors import InputError
+from relgan.finished import finished_folds, predictions_of
 from relgan.metrics import as_list, interval_text, percent
-from relgan.predictions import METHOD_NAMES, METHODS, averaged, read_predictions
+from relgan.predictions import METHOD_NAMES, METHODS, averaged
 from relgan.significance import mcnemar, people_difference
 
 
@@ -44,15 +45,10 @@ def load_run(folder: Path) -> Run:
         mark = results["fingerprint"]
     except (ValueError, KeyError) as error:
         raise InputError(f"{path}: not the results of relgan evaluate ({error!r})") from error
-    tables = []
-    for record_path in sorted(folder.glob("seed_*/fold_*/fold.json")):
-        record = json.loads(record_path.read_text(encoding="utf-8"))
-        if record["fingerprint"] == mark:
-            table = read_predictions(record_path.parent / "predictions.csv")
-            tables.append(table.assign(seed=record["seed"], fold=record["fold"]))
-    if not tables:
+    done = finished_folds(folder, mark)
+    if not done:
         raise InputError(f"{folder}: no seed_*/fold_*/predictions.csv of this run; run relgan evaluate again")
-    predictions = pd.concat(tables, ignore_index=True)
+    predictions = predictions_of(done)
     name = predictions.path.str.replace("\\", "/").str.rsplit("/faces/", n=1).str[-1]
     face = name + "|" + predictions.subject.fillna("").astype(str) + "|" + predictions.expression
     return Run(str(folder), results, predictions.assign(face=face))

@@ -28,6 +28,7 @@ from relgan.data.folds import Fold, verify, write_folds
 from relgan.data.pairs import NO_TRUTH, Pairs, PairSampler
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
+from relgan.finished import finished
 from relgan.grids import save_grid
 from relgan.measures import measure_fold, together
 from relgan.predictions import METHODS, prediction_table
@@ -43,7 +44,7 @@ from relgan.recognition import (
 from relgan.reenactment import CHECKPOINT, train_reenactment
 from relgan.seeds import seeded
 from relgan.study import Study, fingerprint
-from relgan.summary import finished, summarise
+from relgan.summary import summarise
 from relgan.training import device_name, progress_bar, write_text
 from relgan.weights import Weights
 

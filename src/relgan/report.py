@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from relgan import figures, gallery, paper
+from relgan.finished import finished_folds
 from relgan.metrics import interval_text, percent
 from relgan.predictions import METHOD_NAMES
 from relgan.training import write_text
@@ -30,13 +31,7 @@ def write_report(out: Path, show_faces: bool = True) -> Path:
     """
     written = (out / "results.json").read_bytes()
     results = json.loads(written)
-    folds = [
-        json.loads(path.read_text(encoding="utf-8")) for path in sorted(out.glob("seed_*/fold_*/fold.json"))
-    ]
-    folds = sorted(
-        (fold for fold in folds if fold["fingerprint"] == results["fingerprint"]),
-        key=lambda fold: (fold["seed"], fold["fold"]),
-    )
+    folds = [record for record, _ in finished_folds(out, results["fingerprint"])]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("relgan", "templates"),
         autoescape=True,

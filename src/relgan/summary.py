@@ -11,33 +11,17 @@ from typing import Any
 import pandas as pd
 
 from relgan.config import Config
+from relgan.finished import finished_folds, predictions_of
 from relgan.measures import pool_disentanglement, pool_reenactment
 from relgan.metrics import as_list, calibration, per_expression, recognition
 from relgan.normalise import normalised_scores
-from relgan.predictions import METHODS, averaged, people_of, read_predictions
+from relgan.predictions import METHODS, averaged, people_of
 from relgan.report import write_report
 from relgan.significance import Flags, accuracy_interval, mcnemar, people_difference
 from relgan.study import Study
 from relgan.training import write_text
 
 VERSIONS = ("relgan", "torch", "lightning", "numpy", "scipy", "scikit-learn", "torchmetrics", "pandas")
-
-
-def finished(folder: Path, mark: str, name: str = "fold.json") -> dict[str, Any] | None:
-    """The record of a finished fold, or None where it is yet to be run (with these settings)."""
-    path = folder / name
-    if not path.exists():
-        return None
-    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return record if record["fingerprint"] == mark else None
-
-
-def finished_folds(out: Path, mark: str) -> list[tuple[dict[str, Any], Path]]:
-    """The records of all finished folds of a run, by seed and fold, and their folders: whichever call or
-    process they were made by."""
-    found = [(finished(path.parent, mark), path.parent) for path in out.glob("seed_*/fold_*/fold.json")]
-    done = [(record, folder) for record, folder in found if record is not None]
-    return sorted(done, key=lambda pair: (pair[0]["seed"], pair[0]["fold"]))
 
 
 def summarise(
@@ -54,11 +38,7 @@ def summarise(
     done = finished_folds(out, mark)
     records = [record for record, _ in done]
     seeds = sorted({*seeds, *(record["seed"] for record in records)})
-    tables = [
-        read_predictions(folder / "predictions.csv").assign(seed=record["seed"], fold=record["fold"])
-        for record, folder in done
-    ]
-    pooled = pd.concat(tables, ignore_index=True)
+    pooled = predictions_of(done)
     measured = [record["measures"] for record in records if "measures" in record]
     methods = {name: _method(pooled[pooled.method == name], study.data.classes) for name in METHODS}
     results: dict[str, Any] = {

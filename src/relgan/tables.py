@@ -79,7 +79,11 @@ class CsvWriter:
 
     def write(self, table: "pd.DataFrame") -> None:
         columns = [
-            [_text(value, _decimals(str(name))) for value in table[name].tolist()] for name in table.columns
+            [
+                "" if missing else _text(value, _decimals(str(name)))
+                for value, missing in zip(table[name].tolist(), table[name].isna(), strict=True)
+            ]
+            for name in table.columns
         ]
         try:
             self._rows.writerows(zip(*columns, strict=True))
@@ -101,11 +105,7 @@ def _decimals(column: str) -> int | None:
 
 
 def _text(value: Any, decimals: int | None) -> str:
-    """A cell: empty for what is missing; our numbers short, never in powers of ten."""
-    import pandas as pd
-
-    if pd.isna(value):
-        return ""
+    """A cell: our numbers short, never in powers of ten."""
     return f"{value:.{decimals}f}" if isinstance(value, float) and decimals is not None else str(value)
 
 

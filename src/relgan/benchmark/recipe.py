@@ -29,6 +29,7 @@ from relgan.data.folds import Fold
 from relgan.data.pairs import NO_TRUTH
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
+from relgan.finished import finished
 from relgan.measures import probed, together
 from relgan.metrics import as_list
 from relgan.models import Baseline, Classifier, Generator, baseline_of
@@ -50,7 +51,6 @@ from relgan.reenacted import reenact, unseen_pairs
 from relgan.reenactment import CHECKPOINT, train_reenactment
 from relgan.significance import mcnemar, people_difference
 from relgan.study import Study, fingerprint, study_of
-from relgan.summary import finished
 from relgan.training import make_fabric, write_text
 from relgan.weights import Weights
 
@@ -91,18 +91,12 @@ def baseline(**values: Any) -> Change:
     return lambda config: replace(config, baseline=replace(config.baseline, **values))
 
 
-def longer(config: Config, times: float) -> Config:
-    """The same with so many times the steps of stage 1 and of the baseline."""
-
-    def changed(stage: Schedule) -> dict[str, Any]:
-        steps = None if stage.max_steps is None else round(times * stage.max_steps)
-        return {"max_steps": steps, "root_steps": times * stage.root_steps}
-
-    return stage1(**changed(config.reenactment))(baseline(**changed(config.baseline))(config))
-
-
 def _twice(config: Config) -> Config:
-    return longer(config, 2)
+    def doubled(stage: Schedule) -> dict[str, Any]:
+        steps = None if stage.max_steps is None else 2 * stage.max_steps
+        return {"max_steps": steps, "root_steps": 2 * stage.root_steps}
+
+    return stage1(**doubled(config.reenactment))(baseline(**doubled(config.baseline))(config))
 
 
 NO_D = {"lambda_adversarial": 0.0, "lambda_expression": 0.0, "lambda_identity": 0.0}
@@ -177,8 +171,7 @@ class Recipe:
     def mark(self, row: Row) -> str:
         """Changes with whatever the row's outcome depends on."""
         config, start = self.of(row)
-        mark = f"{fingerprint(self.study, config, start)} {row.views} {row.frozen}"
-        return mark if row.reach == PAPER_REACH else f"{mark} {row.reach}"
+        return f"{fingerprint(self.study, config, start)} {row.views} {row.frozen} {row.reach}"
 
 
 @dataclass(frozen=True)

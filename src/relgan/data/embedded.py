@@ -18,7 +18,7 @@ from typing import IO
 import numpy as np
 from PIL import Image
 
-from relgan.data.face import UNREADABLE, is_archive, read_bytes
+from relgan.data.face import in_archive, read_bytes, reading
 from relgan.errors import InputError
 
 FRAGMENT = re.compile(
@@ -84,11 +84,9 @@ def text_pixels(path: str, start: int, length: int) -> bytes:
         InputError: the range holds no such text.
     """
     stream = open_binary(path)
-    try:
+    with reading(path):
         stream.seek(start)
         text = stream.read(length)
-    except UNREADABLE as error:
-        raise InputError(f"{path}: cannot be read ({error or type(error).__name__})") from error
     try:
         values = np.array(text.strip(b' "').split(), dtype=np.int64)
     except ValueError as error:
@@ -108,14 +106,12 @@ def open_binary(path: str) -> IO[bytes]:
     # The process is part of the key: a forked child would share the file position with its parent.
     key = (os.getpid(), path)
     if getattr(_local, "key", None) != key:
-        end = path.lower().find(".zip/") + 4
-        try:
-            if end >= 4 and is_archive(Path(path[:end])):
-                stream: IO[bytes] = zipfile.ZipFile(path[:end]).open(path[end + 1 :])  # noqa: SIM115
+        with reading(path):
+            packed = in_archive(path)
+            if packed is None:
+                stream: IO[bytes] = Path(path).open("rb")  # noqa: SIM115
             else:
-                stream = Path(path).open("rb")  # noqa: SIM115
-        except UNREADABLE as error:
-            raise InputError(f"{path}: cannot be read ({error or type(error).__name__})") from error
+                stream = zipfile.ZipFile(packed[0]).open(packed[1])  # noqa: SIM115
         _local.key, _local.stream = key, stream
     opened: IO[bytes] = _local.stream
     return opened
@@ -128,11 +124,9 @@ def lines_of(path: str) -> Iterator[bytes]:
         InputError: it cannot be opened, or not be read to its end.
     """
     stream = open_binary(path)
-    try:
+    with reading(path):
         stream.seek(0)
         yield from stream
-    except UNREADABLE as error:
-        raise InputError(f"{path}: cannot be read ({error or type(error).__name__})") from error
 
 
 def png(pixels: np.ndarray) -> bytes:

@@ -5,14 +5,13 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from relgan.errors import InputError
 
 _local = threading.local()
-UNREADABLE = (OSError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
-"""What a file or an archive that is damaged, encrypted or packed in an unknown way makes Python raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,25 @@ def is_archive(path: Path) -> bool:
     return path.suffix.lower() == ".zip" and path.is_file()
 
 
+def in_archive(path: str) -> tuple[str, str] | None:
+    """The archive and the member that a path names, or None where it names a file."""
+    end = path.lower().find(".zip/") + 4
+    return (path[:end], path[end + 1 :]) if end >= 4 and is_archive(Path(path[:end])) else None
+
+
+@contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Around whatever opens and reads a file or a member of an archive.
+
+    Raises:
+        InputError: it is not there, or damaged, encrypted or packed in an unknown way.
+    """
+    try:
+        yield
+    except (OSError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path}: cannot be read ({str(error) or type(error).__name__})") from error
+
+
 def walk(root: Path) -> Iterator[str]:
     """Every file below a folder or in a zip archive, sorted, as paths that :func:`read_bytes` opens.
 
@@ -67,9 +85,9 @@ def walk(root: Path) -> Iterator[str]:
                 f"{root}: not a readable zip archive ({error}); download or copy it again"
             ) from error
         paths = [f"{root}/{name}" for name in names]
-    elif _is(root.is_dir):
+    elif whether(root.is_dir):
         paths = [str(path) for path in root.rglob("*") if path.is_file()]
-    elif _is(root.exists):
+    elif whether(root.exists):
         raise InputError(f"{root}: neither a folder nor a .zip archive; give the data set's root folder")
     else:
         raise InputError(f"{root}: no such folder or archive; give the data set's root folder")
@@ -86,10 +104,11 @@ def relative(path: str, root: Path) -> str:
     return path[prefix:].replace("\\", "/")
 
 
-def _is(question: Callable[[], bool]) -> bool:
+def whether(question: Callable[[], bool]) -> bool:
+    """What a path answers about itself; False where its name is too long for any file."""
     try:
         return question()
-    except OSError:  # a name that is too long for any file
+    except OSError:
         return False
 
 
@@ -105,11 +124,11 @@ def read_bytes(path: str) -> bytes:
         embedded = picture_in(path)
         if embedded is not None:
             return embedded
-    try:
-        index = path.lower().find(".zip/")
-        if index < 0 or not is_archive(Path(path[: index + 4])):
+    with reading(path):
+        packed = in_archive(path)
+        if packed is None:
             return Path(path).read_bytes()
-        archive, member = path[: index + 4], path[index + 5 :]
+        archive, member = packed
         # One open archive per thread: zipfile objects are not safe to share, opening costs a directory read.
         # And one per process: a forked child would share the file position with its parent.
         opened: dict[tuple[int, str], zipfile.ZipFile] = _local.__dict__.setdefault("archives", {})
@@ -117,5 +136,3 @@ def read_bytes(path: str) -> bytes:
         if key not in opened:
             opened[key] = zipfile.ZipFile(archive)
         return opened[key].read(member)
-    except UNREADABLE as error:
-        raise InputError(f"{path}: cannot be read ({error or type(error).__name__})") from error

@@ -7,7 +7,7 @@ from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path, PurePath
 
-from relgan.data.face import Face, is_archive, walk
+from relgan.data.face import Face, is_archive, walk, whether
 from relgan.data.reader import ABSENT, SECOND_COPY, UNLISTED, Reading, Skipped, refuse, text_of
 from relgan.errors import InputError
 from relgan.expressions import SYNONYMS, canonical
@@ -149,7 +149,4 @@ class Files:
             self.archives.add(archive)
             if is_archive(Path(archive + ".zip")):
                 self.known.update(walk(Path(archive + ".zip")))
-        try:
-            return path in self.known or Path(path).is_file()
-        except OSError:  # a name that is too long for any file
-            return False
+        return path in self.known or whether(Path(path).is_file)
