@@ -179,13 +179,13 @@ PRESETS: dict[str, Config] = {
         size=64,  # 2.6 times the pictures a second of 96
         width=0.5,  # three times the pictures a second of 1
         skips=True,  # without, pictures of strangers stay blurred for hours
-        expression_dim=7,  # what it takes to tell eight expressions apart, and little more (docs/weights.md)
+        expression_dim=7,  # enough to tell eight expressions apart, and little more (docs/experiments.md)
         reenactment=ReenactmentConfig(
             epochs=100,
             max_steps=400,
             tune_steps=240,
-            root_steps=18,  # from a thousand faces 240 steps learn too little (docs/evaluate.md)
-            # At 2e-4 both methods were far from done (docs/evaluate.md); at a rate that stays this high,
+            root_steps=18,  # from a thousand faces 240 steps learn too little (docs/experiments.md)
+            # At 2e-4 both methods were far from done (docs/experiments.md); at a rate that stays this high,
             # pictures were worse.
             tune_rate=6e-4,
             batch_size=32,  # twice the steps for the same pictures
@@ -193,7 +193,7 @@ PRESETS: dict[str, Config] = {
             discriminator_learning_rate=2e-4,
             # A term that comes from D is an invitation to attack D, and its gradient on the picture is large:
             # L_De's at 0.1 is 3.5 times the pixel loss's at 20, and the pictures are scribbled on
-            # (docs/weights.md). At these each is about a third of the pixel loss's.
+            # (docs/experiments.md). At these each is about a third of the pixel loss's.
             lambda_adversarial=0.01,
             lambda_expression=0.01,
             lambda_identity=0.02,
@@ -296,7 +296,7 @@ PRESETS["demo"] = replace(
         tune_steps=130,
         root_steps=0,
         # The weights know such people already: the faster they are tuned to these few, the less of an
-        # expression is carried over (docs/evaluate.md).
+        # expression is carried over (docs/experiments.md).
         tune_rate=1e-4,
     ),
     recognition=RecognitionConfig(variants=10),

@@ -46,7 +46,7 @@ class PairSampler:
       others get any picture as their target and no truth: the pixel loss is masked there, never faked. Where
       some people are known (real faces beside synthetic ones), the others are sources alone, with a known
       person who shows their expression as the target, and so a truth: a generator whose photographs are
-      only ever asked to stay as they are learns to leave photographs as they are (docs/weights.md).
+      only ever asked to stay as they are learns to leave photographs as they are (docs/experiments.md).
 
     Raises:
         InputError: no face has an expression.
