@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from relgan.benchmark.likeness import light, main, mean_faces, meters, oval, set_of
+from relgan.benchmark.likeness import light, main, mean_faces, meters, oval, proportions, set_of
 from relgan.data.face import Face
 from relgan.data.manifest import write_manifest
 from relgan.errors import InputError
@@ -40,6 +40,22 @@ def test_a_dark_brow_is_found_at_its_place_and_missing_expressions_are_not_inven
     plain, browed = meters([face], pictures), meters([face], dark)
     assert browed["brow"] < plain["brow"] - 1
     assert np.isnan(browed["mouth's line in anger"])
+
+
+def test_proportions_are_in_distances_between_the_eyes_however_a_face_lies() -> None:
+    upright = np.array([[30, 40], [70, 40], [51, 64], [34, 82], [66, 86]], np.float32)
+    turn, scale = 0.4, 1.7
+    way = scale * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]], np.float32)
+    aside = upright + np.array([[0, 0], [0, 0], [9, 0], [0, 9], [0, 9]], np.float32)  # looks away: left out
+    found = proportions(np.stack([upright, upright @ way + 5, aside]))
+    assert found["eyes to mouth"] == pytest.approx(44 / 40, rel=1e-5)
+    assert found["eyes to nose"] == pytest.approx(24 / 40, rel=1e-5)
+    assert found["mouth's width"] == pytest.approx(np.hypot(32, 4) / 40, rel=1e-5)
+
+
+def test_where_no_face_is_found_there_are_no_proportions() -> None:
+    face = Face(path="a", expression="neutral")
+    assert np.isnan(meters([face], np.full((1, 112, 112, 3), 128, np.uint8))["eyes to mouth"])
 
 
 def folder_of(place: Path, *faces: tuple[int, dict[str, object]]) -> Path:

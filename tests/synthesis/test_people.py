@@ -2,9 +2,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("anny", reason="needs anny: pip install 'relgan[synthesis]'")
 
+from relgan.synthesis.camera import landmarks_of
 from relgan.synthesis.people import draw_person, shape_pairs
 
 
@@ -45,3 +47,25 @@ def test_opposite_shapes_are_never_mixed(head):
         shape = draw_person(head, 1, number).shape
         for first, second in shape_pairs(head):
             assert shape[head.names[first]] * shape[head.names[second]] == 0
+
+
+def test_faces_are_as_long_and_as_wide_as_those_of_people(head):
+    """In distances between the pupils; of photographs and bodies they are 1.03 to 1.1, 0.55 to 0.65, 2.15."""
+    people = [draw_person(head, 5, number) for number in range(80)]
+    cheeks = (head.vertex_part == 0) & (head.masks["ears"] < 0.05) & (head.template[:, 1] < -0.04)
+    for female in (True, False):
+        some = [person for person in people if person.female is female]
+        phenotypes, shapes = (
+            torch.from_numpy(np.stack([getattr(person, name) for person in some]))
+            for name in ("phenotype", "shape")
+        )
+        vertices = head.neutral(phenotypes, shapes)
+        left, right, nose, *corners = landmarks_of(head, vertices).unbind(1)
+        apart, level = (right - left)[:, 0], (left + right)[:, 2] / 2
+        mouth = (level - (corners[0] + corners[1])[:, 2] / 2) / apart
+        assert 1.0 < mouth.mean() < 1.15
+        assert 0.5 < ((level - nose[:, 2]) / apart).mean() < 0.68
+        below = (vertices[:, :, 2] - level[:, None] + 0.025).abs() < 0.01
+        across = torch.where(below & cheeks, vertices[:, :, 0].abs(), 0.0).amax(1) * 2
+        assert 2.05 < (across / apart).mean() < 2.35
+        assert 0.03 < mouth.std() < 0.09

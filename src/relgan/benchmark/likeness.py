@@ -1,8 +1,9 @@
 """How like photographs rendered faces are: ``python -m relgan.benchmark.likeness RENDERED PHOTOGRAPHS``.
 
 Both are folders as `relgan synthesize` and `relgan prepare` make them; of photographs the training part is
-taken. Nothing is learnt: a light meter within the face, and the mean faces, looked at where brows, lids and
-lips are. Rendered faces count from half of their strength on.
+taken. Nothing is learnt: a light meter within the face, the mean faces, looked at where brows, lids and lips
+are, and the proportions of resting faces by a detector's landmarks. Rendered faces count from half of their
+strength on.
 """
 
 import sys
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from relgan.data.face import Face
 from relgan.data.manifest import load_prepared
 from relgan.errors import InputError
+from relgan.faces.cropped import CropDetector
 
 Floats = NDArray[np.float32]
 BANDS = ((1, 2), (2, 4), (4, 8), (8, 16))
@@ -31,6 +33,11 @@ PLACES: dict[str, tuple[str, slice, slice]] = {
     "mouth's upper edge in surprise": ("surprise", slice(75, 79), slice(52, 60)),
 }
 """The expression whose mean face is looked at, rows and columns of the left half at 112 pixels."""
+PROPORTIONS = ("eyes to mouth", "eyes to nose", "mouth's width")
+AHEAD = 0.12
+"""In distances between the eyes, how far the nose of a face that looks ahead is from the middle at most."""
+ENOUGH = 1000
+"""Resting faces that proportions are taken of."""
 
 
 def oval(size: int) -> NDArray[np.bool_]:
@@ -62,6 +69,33 @@ def mean_faces(grey: Floats, expressions: Iterable[str | None]) -> dict[str, Flo
     return {str(name): (face + face[:, ::-1]) / 2 for name, face in means.items()}
 
 
+def proportions(landmarks: Floats) -> dict[str, float]:
+    """Means over faces that look ahead, in distances between the eyes; landmarks (N, 5, 2) as
+    `relgan.faces.detect` finds them; NaN where there is none."""
+    eyes, nose, corners = landmarks[:, :2], landmarks[:, 2], landmarks[:, 3:]
+    across = eyes[:, 1] - eyes[:, 0]
+    apart = np.linalg.norm(across, axis=1)
+    across = across / apart[:, None]
+    down = np.stack([-across[:, 1], across[:, 0]], 1)
+    middle = eyes.mean(1)
+    aside, below = (((nose - middle) * way).sum(1) / apart for way in (across, down))
+    ahead = np.abs(aside) < AHEAD
+    mouth = ((corners.mean(1) - middle) * down).sum(1) / apart
+    width = np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1) / apart
+    return {
+        name: float(values[ahead].mean()) if ahead.any() else float("nan")
+        for name, values in zip(PROPORTIONS, (mouth, below, width), strict=True)
+    }
+
+
+def found_landmarks(pictures: NDArray[np.uint8]) -> Floats:
+    """(M, 5, 2) of those aligned faces (N, S, S, 3) in which the detector finds them."""
+    detector, found = CropDetector(), []
+    for start in range(0, len(pictures), 64):
+        found += [faces[0].landmarks for faces in detector(list(pictures[start : start + 64])) if faces]
+    return np.array(found, np.float32).reshape(-1, 5, 2)
+
+
 def meters(faces: list[Face], pictures: NDArray[np.uint8]) -> dict[str, float]:
     """All numbers of one set of faces, pictures (N, 112, 112, 3); NaN where an expression is missing."""
     shown = [face.expression for face in faces]
@@ -71,7 +105,9 @@ def meters(faces: list[Face], pictures: NDArray[np.uint8]) -> dict[str, float]:
         place: float(means[name][rows, columns].mean()) if name in means else float("nan")
         for place, (name, rows, columns) in PLACES.items()
     }
-    return {**light(grey), **places}
+    resting = pictures[[expression == "neutral" for expression in shown]]
+    some = resting[:: max(1, len(resting) // ENOUGH)][:ENOUGH]
+    return {**light(grey), **places, **proportions(found_landmarks(some))}
 
 
 def set_of(folder: Path) -> dict[str, float]:

@@ -32,7 +32,7 @@ Array = npt.NDArray[np.float32]
 # Standard deviations of the shape changes, by the longest prefix that fits; anything else stays at rest.
 SHAPE_SPREAD = {
     "nose": 0.34, "nose-septumangle": 0.12, "nose-base": 0.12, "nose-nostrils-angle": 0.12,
-    "nose-flaring": 0.12,
+    "nose-flaring": 0.12, "nose-point-up": 0.2,
     "nose-nostrils-width": 0.12, "nose-hump": 0.25, "nose-trans": 0.0, "nose-trans-up": 0.2,
     "nose-compression": 0.0,
     "mouth-upperlip-volume": 0.45, "mouth-lowerlip-volume": 0.45, "mouth-upperlip-height": 0.4,
@@ -40,25 +40,34 @@ SHAPE_SPREAD = {
     "mouth": 0.32, "mouth-trans": 0.0, "mouth-trans-up": 0.2, "mouth-dimples": 0.0, "mouth-angles": 0.0,
     "mouth-upperlip-ext": 0.0, "mouth-lowerlip-ext": 0.0, "mouth-lowerlip-middle": 0.0,
     "mouth-upperlip-middle": 0.0, "mouth-laugh-lines": 0.2,
-    "eye": 0.30, "eye-scale": 0.22, "eye-height": 0.24, "eye-push2": 0.0, "eye-trans-up": 0.0,
-    "eye-bag-height": 0.0,
-    "eyebrows": 0.4, "chin": 0.36, "cheek": 0.38, "head": 0.25, "head-trans": 0.0, "head-angle": 0.0,
-    "head-age": 0.0, "forehead": 0.36, "neck": 0.2, "neck-trans": 0.0, "neck-double": 0.0, "ear": 0.3,
-    "ear-wing": 0.15, "ear-rot": 0.15,
+    "eye": 0.30, "eye-trans-out": 0.2, "eye-scale": 0.22, "eye-height": 0.24, "eye-push2": 0.0,
+    "eye-trans-up": 0.0, "eye-bag-height": 0.0,
+    "eyebrows": 0.4, "chin": 0.36, "cheek": 0.38, "head": 0.25, "head-scale": 0.18, "head-trans": 0.0,
+    "head-angle": 0.0, "head-age": 0.0, "forehead": 0.36, "neck": 0.2, "neck-trans": 0.0,
+    "neck-double": 0.0, "ear": 0.3, "ear-wing": 0.15, "ear-rot": 0.15,
 }  # fmt: skip
-# How women's means differ from men's beyond MakeHuman's own: a positive number is the first of each pair of
-# changes.
-WOMANS_SHIFT = {
+# How women's and men's means differ from MakeHuman's own, whose faces are a tenth wider and longer than
+# people's, and whose men's noses hang low: a positive number is the first of each pair of changes.
+SHIFT = {
+    "head-scale-horiz": -0.45,
+    "head-scale-vert": -0.35,
+    "eye-trans-out": 0.5,
+    "nose-trans-up": 0.5,
+}
+WOMANS_SHIFT = SHIFT | {
     "chin-width": -0.45, "chin-jaw-drop": -0.25, "chin-bones": -0.4, "chin-prominent": -0.1,
     "chin-height": -0.2,
-    "chin-cleft": -0.2, "nose-scale-horiz": -0.25, "nose-scale-vert": -0.2, "nose-hump": -0.3,
-    "nose-volume": -0.35,
-    "nose-point-up": 0.2, "nose-point-width": -0.3, "nose-width2": -0.2, "nose-scale-depth": -0.1,
-    "eye-scale": 0.32, "eye-height2": 0.2, "eye-height1": 0.12,
+    "chin-cleft": -0.2, "nose-scale-vert": 0.1, "nose-hump": -0.3, "nose-volume": -0.35, "nose-base-up": 0.3,
+    "nose-point-up": -0.05, "nose-point-width": -0.3, "nose-width2": -0.2, "nose-scale-depth": -0.1,
+    "eye-scale": 0.5, "eye-height2": 0.2, "eye-height1": 0.12,
     "eyebrows-trans-up": 0.35, "eyebrows-trans-forward": -0.45, "forehead-nubian": -0.1,
     "mouth-upperlip-volume": 0.1, "mouth-lowerlip-volume": 0.1, "mouth-upperlip-height": 0.05,
-    "mouth-scale-horiz": -0.15, "mouth-cupidsbow": 0.2,
-    "cheek-bones": 0.15, "cheek-volume": 0.2, "head-scale-horiz": -0.15, "neck-scale-horiz": -0.4,
+    "mouth-trans-up": 0.3, "mouth-scale-horiz": 0.15, "mouth-cupidsbow": 0.2,
+    "cheek-bones": 0.15, "cheek-volume": 0.2, "head-scale-horiz": -0.5, "neck-scale-horiz": -0.4,
+}  # fmt: skip
+MANS_SHIFT = SHIFT | {
+    "mouth-trans-up": 0.45, "mouth-scale-horiz": -0.15, "nose-trans-up": 0.6, "nose-base-up": 0.5,
+    "nose-point-up": 0.5, "nose-scale-vert": -0.15, "nose-scale-horiz": 0.25, "eye-scale": 0.2,
 }  # fmt: skip
 IRIS_COLOURS: tuple[Colour, ...] = (
     (0.045, 0.024, 0.013),
@@ -202,8 +211,8 @@ def _draw_shape(head: Head, rng: Generator, female: bool) -> Array:
         stem = first.rpartition("-")[0].removeprefix("l-")
         named = first.removeprefix("l-")
         value = _spread_of(named) * float(np.clip(rng.normal(), -2.2, 2.2))
-        if female:
-            value = 0.8 * value + WOMANS_SHIFT.get(named, WOMANS_SHIFT.get(stem, 0.0))
+        shift = WOMANS_SHIFT if female else MANS_SHIFT
+        value = (0.8 if female else 1.0) * value + shift.get(named, shift.get(stem, 0.0))
         for side in ("l-", "r-") if sided else ("",):
             amount = float(np.clip(value + (0.04 * rng.normal() if sided else 0), -1, 1))
             if _spread_of(named) > 0:
