@@ -1,7 +1,7 @@
 """Recognise expressions with an exported file and onnxruntime alone: neither relgan nor torch is needed.
 
     relgan export --out recogniser.onnx
-    relgan prepare folder PHOTOS --out aligned
+    relgan prepare folder PHOTOS --out aligned   # PHOTOS has a manifest.csv: path,expression (empty)
     python examples/onnx_recogniser.py recogniser.onnx aligned/faces/*.png
 
 Prints one line per face: the file, its most likely expression and the probabilities.

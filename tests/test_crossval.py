@@ -20,6 +20,7 @@ from relgan.errors import InputError
 from relgan.predictions import averaged, read_predictions
 from relgan.report import print_results
 from relgan.study import Study
+from relgan.summary import command_for
 from relgan.training import make_fabric
 
 Drawn = Callable[..., FaceTensors]
@@ -233,3 +234,12 @@ def test_folds_that_begin_with_weights_have_steps_and_rates_of_their_own() -> No
         assert (anew.decay, going_on.decay) == (False, True)
         assert anew.max_steps != going_on.max_steps
     assert tuned(TINY) == TINY
+
+
+def test_the_command_in_the_results_gives_all_folds_that_are_in_them(drawn: Drawn) -> None:
+    case = replace(study(drawn), command="relgan evaluate ck48 'a b' --folds 1 --out runs/a --seeds=2")
+    records = [{"fold": fold, "seed": seed} for fold in (0, 1) for seed in (0, 2)]
+    assert command_for(case, records) == "relgan evaluate ck48 'a b' --out runs/a --seeds 0,2 --folds 0,1"
+    everything = [{"fold": fold, "seed": 0} for fold in range(4)]
+    assert command_for(case, everything) == "relgan evaluate ck48 'a b' --out runs/a"
+    assert command_for(replace(case, command=""), everything) == ""

@@ -80,3 +80,35 @@ def test_weights_without_a_classifier_and_unknown_parts_are_refused(
     assert "relgan train" in fails(capsys, "test", "ck48", root, "--weights", bare, "--out", out)
     options = ("--weights", weights, "--out", out, "--split", "test")
     assert "no such part" in fails(capsys, "test", "ck48", root, *options)
+
+
+def test_the_test_of_other_weights_is_not_written_over(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, out = crops(tmp_path / "CK+48"), tmp_path / "out"
+    main(["test", "ck48", str(root), "--weights", str(weights), "--out", str(out)])
+    before = (out / "test.json").read_text()
+    main(["test", "ck48", str(root), "--weights", str(weights), "--out", str(out)])
+    assert (out / "test.json").read_text() == before
+    assert "test of other weights" in fails(capsys, "test", "ck48", root, "--out", out)
+    assert (out / "test.json").read_text() == before
+
+
+def test_weights_that_learnt_from_the_tested_data_set_are_warned_of(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, own = crops(tmp_path / "CK+48"), tmp_path / "own"
+    loaded = load_weights(weights)
+    save_weights(
+        own,
+        loaded.generator,
+        CLASSES,
+        {"dataset": "synthetic + ck48"},
+        classifier=loaded.classifier,
+        baseline=loaded.baseline,
+    )
+    main(["test", "ck48", str(root), "--weights", str(own), "--out", str(tmp_path / "out")])
+    assert "learnt from ck48 too" in capsys.readouterr().err
+    assert "learnt from ck48" in json.loads((tmp_path / "out" / "test.json").read_text())["warning"]
+    assert not load_weights(own).learnt_from("synthetic")
+    assert not loaded.learnt_from("ck48")

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from relgan.cli_use import warn
 from relgan.cli_words import (
     Column,
     Count,
@@ -103,10 +104,17 @@ def test(verb: Test, command: str) -> None:
     from relgan.data.tensors import FaceTensors
     from relgan.study import align_dataset
     from relgan.training import make_fabric
-    from relgan.transfer import measure_transfer, print_transfer, write_transfer
+    from relgan.transfer import measure_transfer, print_transfer, refuse_other_test, write_transfer
     from relgan.weights import load_weights
 
     weights = load_weights(verb.weights)
+    made_by: dict[str, Any] = {
+        "command": command,
+        "weights": weights.digest()[:16],
+        "dataset": verb.dataset,
+        "split": verb.split,
+    }
+    refuse_other_test(verb.out, made_by)
     aligned = align_dataset(
         verb.dataset,
         verb.root,
@@ -123,7 +131,13 @@ def test(verb: Test, command: str) -> None:
     fabric = make_fabric("auto", verb.device)
     data = FaceTensors.of(faces, aligned.pictures[kept], weights.card.expressions).to(fabric.device)
     found = measure_transfer(weights, data, fabric, verb.seed)
-    paths = write_transfer(found, verb.out, command=command, weights=weights.digest()[:16])
+    if weights.learnt_from(verb.dataset) and any(face.split in (None, "train") for face in faces):
+        made_by["warning"] = (
+            f"--weights {verb.weights}: learnt from {verb.dataset} too; where it saw the faces that are "
+            "tested here, the figures mean nothing"
+        )
+        warn(f"relgan: warning: {made_by['warning']}")
+    paths = write_transfer(found, verb.out, made_by)
     print_transfer(found.findings)
     for path in paths:
         print(path)

@@ -236,7 +236,7 @@ def run_protocol(
     if weights is not None:
         learnt = weights.card.provenance.get("dataset") or "faces unknown"
         study.notes.append(f"both methods began from the weights {start}, which learnt from {learnt}")
-        if study.data.people and dataset != "synthetic" and dataset in learnt.split(" + "):
+        if study.data.people and weights.learnt_from(dataset):
             warning = (
                 f"--from {start}: learnt from {dataset} too; where it knows the people who are tested here, "
                 "the figures mean nothing"

@@ -128,34 +128,25 @@ def print_comparison(found: dict[str, Any], console: Console | None = None) -> N
     """Two tables for the terminal."""
     console = console or Console()
     table = Table(title="Runs", title_justify="left")
-    for heading in ("run", "data", "preset", "method"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("accuracy", "95 % over people", "macro F1", "person read", "chance"):
+    table.add_column("run", overflow="fold")
+    table.add_column("method", no_wrap=True)
+    for heading in ("accuracy", "95 % over people", "macro F1", "person read (chance)"):
         table.add_column(heading, justify="right")
     for row in found["methods"]:
         person = row["identity"] or {}
         table.add_row(
-            row["run"],
-            row["dataset"],
-            row["preset"],
+            f"{row['run']} ({row['dataset']}, {row['preset']})",
             METHOD_NAMES[row["method"]],
             percent(row["accuracy"]),
             interval_text(row["interval"]),
             percent(row["macro_f1"]),
-            percent(person.get("accuracy")),
-            percent(person.get("chance")),
+            f"{percent(person.get('accuracy'))} ({percent(person.get('chance'))})" if person else "–",
         )
     console.print(table)
     table = Table(title="Is one better?", title_justify="left")
     for heading in ("first", "second"):
         table.add_column(heading, overflow="fold")
-    for heading in (
-        "faces, people",
-        "difference",
-        "95 % over people",
-        "only first / second right",
-        "McNemar",
-    ):
+    for heading in ("faces, people", "points", "95 % over people", "right alone", "McNemar"):
         table.add_column(heading, justify="right")
     for row in found["tests"]:
         names = [f"{METHOD_NAMES[method]}, {run}" for run, method in (row["first"], row["second"])]
@@ -168,12 +159,13 @@ def print_comparison(found: dict[str, Any], console: Console | None = None) -> N
             f"{row['faces']}, {row['people'] or 'unknown'}",
             f"{100 * row['difference']:+.1f}",
             interval_text(row["interval"], "+.1f"),
-            f"{test['first_only']} / {test['second_only']}",
+            f"{test['first_only']} : {test['second_only']}",
             f"p = {test['p']:.2g}",
         )
     console.print(table)
     console.print(
-        "An interval over people that holds 0 says: not shown to differ. McNemar's test takes a person's "
+        "Right alone: the first, the second. An interval over people that holds 0 says: not shown to differ. "
+        "McNemar's test takes a person's "
         "faces for independent, which they are not, so its p is too small; with many comparisons some p is "
         "small by luck."
     )

@@ -100,7 +100,7 @@ def differences(results: Mapping[str, Any]) -> list[str]:
     if not any("began from" in note for note in results["notes"]):
         said.append("Both methods start from scratch; the paper's REL-GAN is pre-trained on BU-4DFE")
     else:
-        said.append("The paper's REL-GAN is pre-trained on BU-4DFE, this one on other faces, see below")
+        said.append("The paper's REL-GAN is pre-trained on BU-4DFE, this one on other faces, as said above")
     if results["folds_finished"] < results["folds_wanted"]:
         said.append(f"Only {results['folds_finished']} of {results['folds_wanted']} folds are in")
     if name in OF_DATASET and name != "sfew":

@@ -168,6 +168,8 @@ def print_probe(found: dict[str, Any], console: Console | None = None) -> None:
         console.print(f"{found['rows_left_out']} rows without subject, expression or a whole code left out.")
     person = found["identity"]["linear"]
     if person["accuracy"] is None:
-        console.print("The person cannot be asked for: it takes two people with two expressions each.")
+        console.print(
+            "The person cannot be asked for: it takes two people with two expressions each, a take for each."
+        )
     elif person["interval"] is not None and person["interval"][0] <= person["chance"]:
         console.print("No identity is found beyond chance by a linear probe.")

@@ -42,6 +42,7 @@ def write_report(out: Path, show_faces: bool = True) -> Path:
     environment.filters["percent"] = percent
     environment.filters["number"] = lambda value, digits=2: "–" if value is None else f"{value:.{digits}f}"
     environment.filters["interval"] = interval_text
+    environment.filters["fold_text"] = fold_text
     page = environment.get_template("report.html").render(
         results=results,
         drawn_by=drawn_by(results),
@@ -128,6 +129,12 @@ def wanting(results: Mapping[str, Any]) -> str:
     return f"{done}: {faces} test faces of {who}."
 
 
+def fold_text(method: dict[str, Any]) -> str:
+    """Mean and deviation over folds; of one fold there is no deviation."""
+    deviation = f" ± {100 * method['fold_std']:.1f}" if len(method["folds"]) > 1 else ""
+    return f"{100 * method['fold_mean']:.1f}{deviation} %"
+
+
 def print_results(results: dict[str, Any], console: Console | None = None) -> None:
     """The headline table of a run, on the terminal."""
     console = console or Console()
@@ -143,7 +150,7 @@ def print_results(results: dict[str, Any], console: Console | None = None) -> No
             METHOD_NAMES[name],
             percent(method["accuracy"]),
             interval_text(method["interval"]),
-            f"{100 * method['fold_mean']:.1f} ± {100 * method['fold_std']:.1f} %",
+            fold_text(method),
             percent(method["macro_f1"]),
         )
     console.print(table)

@@ -2,6 +2,7 @@
 
 import json
 import platform
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -57,7 +58,7 @@ def summarise(
         "disentanglement": pool_disentanglement(measured),
         "reenactment": pool_reenactment(measured),
         "notes": study.notes,
-        "command": study.command,
+        "command": command_for(study, records),
         "fingerprint": mark,
         "config": config.as_dict(),
         "seconds": round(sum(record["seconds"] for record in records), 1),
@@ -67,6 +68,25 @@ def summarise(
     write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", out / "results.json")
     write_report(out, show_faces)
     return results
+
+
+def command_for(study: Study, records: Sequence[dict[str, Any]]) -> str:
+    """The command line that gives all of these folds, which may have come from several."""
+    words, kept = shlex.split(study.command), []
+    while words:
+        word = words.pop(0)
+        if word in ("--folds", "--seeds"):
+            words = words[1:]
+        elif not word.startswith(("--folds=", "--seeds=")):
+            kept.append(word)
+    if not kept:
+        return ""
+    folds, seeds = (sorted({record[key] for record in records}) for key in ("fold", "seed"))
+    if seeds not in ([], [0]):
+        kept += ["--seeds", ",".join(map(str, seeds))]
+    if folds and len(folds) < len(study.folds):
+        kept += ["--folds", ",".join(map(str, folds))]
+    return shlex.join(kept)
 
 
 def _method(table: pd.DataFrame, classes: list[str]) -> dict[str, Any]:

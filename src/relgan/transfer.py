@@ -1,6 +1,7 @@
 """Weights on a data set they never learnt from: what they recognise, leak and paint there as they are."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,11 @@ def measure_transfer(weights: Weights, data: FaceTensors, fabric: Fabric, seed: 
     Raises:
         InputError: the weights hold no classifier or baseline, or fewer than two expressions are shared.
     """
-    if weights.classifier is None or weights.baseline is None:
-        raise InputError("these weights hold no classifier and no baseline; give those of relgan train")
+    for part, held in (("classifier", weights.classifier), ("baseline", weights.baseline)):
+        if held is None:
+            raise InputError(f"these weights hold no {part}; give those of relgan train")
+    assert weights.classifier is not None
+    assert weights.baseline is not None
     size, classes = weights.card.size, data.classes
     shown = {face.expression for face in data.faces}
     shared = [name for name in classes if name in shown]
@@ -128,7 +132,22 @@ def _identity(weights: Weights, data: FaceTensors, fabric: Fabric, seed: int) ->
     return found
 
 
-def write_transfer(transfer: Transfer, out: Path, **made_by: str) -> list[Path]:
+def refuse_other_test(out: Path, made_by: Mapping[str, Any]) -> None:
+    """What ``relgan test`` found before is not written over by that of other weights or faces.
+
+    Raises:
+        InputError: ``out`` holds the test of others.
+    """
+    try:
+        before = json.loads((out / "test.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    for key in ("weights", "dataset", "split"):
+        if before.get(key, made_by[key]) != made_by[key]:
+            raise InputError(f"--out {out}: holds the test of other {key}; choose another folder")
+
+
+def write_transfer(transfer: Transfer, out: Path, made_by: Mapping[str, Any]) -> list[Path]:
     """Write ``test.json``, the findings with ``made_by``, and ``predictions.csv`` into a folder; their
     paths."""
     out.mkdir(parents=True, exist_ok=True)

@@ -105,6 +105,11 @@ class Weights:
         """The settings with the sizes of these networks."""
         return self.card.fitted(config)
 
+    def learnt_from(self, dataset: str) -> bool:
+        """Whether the card names this data set of photographs; rendered people are others each time."""
+        names = (self.card.provenance.get("dataset") or "").split(" + ")
+        return dataset != "synthetic" and dataset in names
+
     def networks(self) -> dict[str, nn.Module]:
         """The networks that are there, by file name."""
         parts = {

@@ -70,3 +70,10 @@ def test_data_without_published_counts_says_so(tmp_path):
     print_check(check("folder", plant(tmp_path, ["happy/1.png"])), console)
     assert "no published counts" in console.file.getvalue()
     assert "1 faces, no subjects named\n" in console.file.getvalue()
+
+
+def test_the_protocol_is_the_one_that_these_faces_allow(tmp_path):
+    assert "name no person" in check("folder", plant(tmp_path / "a", ["happy/1.png", "sad/2.png"])).protocol
+    files = [f"{name}/{person}_{name}.png" for name in ("happy", "sad") for person in "abc"]
+    found = check("folder", plant(tmp_path / "b", files), r"/([a-c])_")
+    assert found.protocol.startswith("3-fold")

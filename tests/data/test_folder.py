@@ -121,3 +121,10 @@ def test_a_manifest_that_is_not_text_is_refused(tmp_path):
     (tmp_path / "manifest.csv").write_bytes(b"\xff\xfe\x00p")
     with pytest.raises(InputError, match="UTF-8"):
         read("folder", tmp_path)
+
+
+def test_what_else_our_own_manifests_say_is_no_news(tmp_path):
+    root = plant(
+        tmp_path, ["1.png"], {"manifest.csv": "path,expression,align,width\n1.png,sad,similarity,112"}
+    )
+    assert read("folder", root).skipped == []

@@ -10,8 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from relgan.data.face import Face
+from relgan.data.folds import plan_folds
 from relgan.data.reader import Published, Reader, Skipped
 from relgan.data.readers import read, reader_named
+from relgan.errors import InputError
 from relgan.expressions import classes_of
 
 ALL = "all"
@@ -29,6 +31,7 @@ class Check:
         census: the table of :func:`census`.
         skipped: what the reader left out.
         differences: from the published counts, one sentence each.
+        protocol: what an evaluation would do with these faces, or why it cannot.
     """
 
     reader: Reader
@@ -36,6 +39,7 @@ class Check:
     census: pd.DataFrame
     skipped: list[Skipped]
     differences: list[str]
+    protocol: str
 
 
 def census(faces: Sequence[Face]) -> pd.DataFrame:
@@ -111,7 +115,11 @@ def check(name: str, root: Path | str, subject_pattern: str | None = None) -> Ch
     reading = read(name, root, subject_pattern)
     table = census(reading.faces)
     differences = compare(table, reader.published) if reader.published else []
-    return Check(reader, Path(root), table, reading.skipped, differences)
+    try:
+        protocol = plan_folds(reading.faces, reader.protocol).text
+    except InputError as error:
+        protocol = f"{reader.protocol.text}, not possible as it is: {error}"
+    return Check(reader, Path(root), table, reading.skipped, differences, protocol)
 
 
 def print_check(result: Check, console: Console | None = None) -> None:
@@ -141,7 +149,7 @@ def print_check(result: Check, console: Console | None = None) -> None:
     for reason, count in Counter(skipped.reason for skipped in result.skipped).most_common():
         example = next(skipped.path for skipped in result.skipped if skipped.reason == reason)
         console.print(f"skipped {count}: {reason} (such as {example})", markup=False, soft_wrap=True)
-    console.print(f"protocol: {result.reader.protocol.text}", markup=False, soft_wrap=True)
+    console.print(f"protocol: {result.protocol}", markup=False, soft_wrap=True)
     if result.reader.published is None:
         console.print("no published counts to compare with")
     elif result.differences:

@@ -13,6 +13,7 @@ from relgan.errors import InputError
 from relgan.expressions import SYNONYMS, canonical
 
 COLUMNS = tuple(field.name for field in fields(Face))
+OWN_COLUMN = "align"
 ALIASES = {"person": "subject", "identity": "subject", "file": "path", "emotion": "expression"}
 SPLITS = {
     "train": "train",
@@ -43,7 +44,12 @@ def read_manifest(manifest: str, root: Path) -> Reading:
         InputError: columns missing, or lines that cannot be understood (the first five and how many).
     """
     columns, rows = table_of(manifest)
-    skipped = [Skipped(manifest, f"column {name!r} not used") for name, use in columns.items() if use is None]
+    ours = OWN_COLUMN in columns  # made by prepare or synthesize; what else it says is for other eyes
+    skipped = [
+        Skipped(manifest, f"column {name!r} not used")
+        for name, use in columns.items()
+        if use is None and not ours
+    ]
     below_root = set(map(os.path.normpath, walk(root))) if str(root) != manifest else set()
     below_root.discard(os.path.normpath(manifest))
     files = Files(below_root)
