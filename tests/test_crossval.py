@@ -243,3 +243,4 @@ def test_the_command_in_the_results_gives_all_folds_that_are_in_them(drawn: Draw
     everything = [{"fold": fold, "seed": 0} for fold in range(4)]
     assert command_for(case, everything) == "relgan evaluate ck48 'a b' --out runs/a"
     assert command_for(replace(case, command=""), everything) == ""
+    assert command_for(replace(case, command="relgan demo --seed 2"), records) == "relgan demo --seed 2"

@@ -133,14 +133,14 @@ def print_comparison(found: dict[str, Any], console: Console | None = None) -> N
     for heading in ("accuracy", "95 % over people", "macro F1", "person read (chance)"):
         table.add_column(heading, justify="right")
     for row in found["methods"]:
-        person = row["identity"] or {}
+        person = row["identity"]
         table.add_row(
             f"{row['run']} ({row['dataset']}, {row['preset']})",
             METHOD_NAMES[row["method"]],
             percent(row["accuracy"]),
             interval_text(row["interval"]),
             percent(row["macro_f1"]),
-            f"{percent(person.get('accuracy'))} ({percent(person.get('chance'))})" if person else "–",
+            f"{percent(person['accuracy'])} ({percent(person['chance'])})" if person else "–",
         )
     console.print(table)
     table = Table(title="Is one better?", title_justify="left")
@@ -165,7 +165,6 @@ def print_comparison(found: dict[str, Any], console: Console | None = None) -> N
     console.print(table)
     console.print(
         "Right alone: the first, the second. An interval over people that holds 0 says: not shown to differ. "
-        "McNemar's test takes a person's "
-        "faces for independent, which they are not, so its p is too small; with many comparisons some p is "
-        "small by luck."
+        "McNemar's test takes a person's faces for independent, which they are not, so its p is too small; "
+        "with many comparisons some p is small by luck."
     )

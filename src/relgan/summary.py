@@ -71,16 +71,17 @@ def summarise(
 
 
 def command_for(study: Study, records: Sequence[dict[str, Any]]) -> str:
-    """The command line that gives all of these folds, which may have come from several."""
+    """The command line that gives all of these folds, which may have come from several calls of `relgan
+    evaluate`; other commands have no choice of folds."""
     words, kept = shlex.split(study.command), []
+    if words[:2] != ["relgan", "evaluate"]:
+        return study.command
     while words:
         word = words.pop(0)
         if word in ("--folds", "--seeds"):
             words = words[1:]
         elif not word.startswith(("--folds=", "--seeds=")):
             kept.append(word)
-    if not kept:
-        return ""
     folds, seeds = (sorted({record[key] for record in records}) for key in ("fold", "seed"))
     if seeds not in ([], [0]):
         kept += ["--seeds", ",".join(map(str, seeds))]

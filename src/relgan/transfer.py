@@ -58,11 +58,10 @@ def measure_transfer(weights: Weights, data: FaceTensors, fabric: Fabric, seed: 
     Raises:
         InputError: the weights hold no classifier or baseline, or fewer than two expressions are shared.
     """
-    for part, held in (("classifier", weights.classifier), ("baseline", weights.baseline)):
-        if held is None:
-            raise InputError(f"these weights hold no {part}; give those of relgan train")
-    assert weights.classifier is not None
-    assert weights.baseline is not None
+    if weights.classifier is None or weights.baseline is None:
+        parts = {"classifier": weights.classifier, "baseline": weights.baseline}
+        lacking = " and no ".join(name for name, part in parts.items() if part is None)
+        raise InputError(f"these weights hold no {lacking}; give those of relgan train")
     size, classes = weights.card.size, data.classes
     shown = {face.expression for face in data.faces}
     shared = [name for name in classes if name in shown]

@@ -33,7 +33,6 @@ PLACES: dict[str, tuple[str, slice, slice]] = {
     "mouth's upper edge in surprise": ("surprise", slice(75, 79), slice(52, 60)),
 }
 """The expression whose mean face is looked at, rows and columns of the left half at 112 pixels."""
-PROPORTIONS = ("eyes to mouth", "eyes to nose", "mouth's width")
 AHEAD = 0.12
 """In distances between the eyes, how far the nose of a face that looks ahead is from the middle at most."""
 ENOUGH = 1000
@@ -72,19 +71,17 @@ def mean_faces(grey: Floats, expressions: Iterable[str | None]) -> dict[str, Flo
 def proportions(landmarks: Floats) -> dict[str, float]:
     """Means over faces that look ahead, in distances between the eyes; landmarks (N, 5, 2) as
     `relgan.faces.detect` finds them; NaN where there is none."""
-    eyes, nose, corners = landmarks[:, :2], landmarks[:, 2], landmarks[:, 3:]
-    across = eyes[:, 1] - eyes[:, 0]
-    apart = np.linalg.norm(across, axis=1)
-    across = across / apart[:, None]
-    down = np.stack([-across[:, 1], across[:, 0]], 1)
-    middle = eyes.mean(1)
-    aside, below = (((nose - middle) * way).sum(1) / apart for way in (across, down))
-    ahead = np.abs(aside) < AHEAD
-    mouth = ((corners.mean(1) - middle) * down).sum(1) / apart
-    width = np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1) / apart
+    left, right, *others = (landmarks[..., 0] + 1j * landmarks[..., 1]).T
+    # With the eyes at -0.5 and 0.5, real to the right and imaginary down.
+    nose, corner, other = ((point - (left + right) / 2) / (right - left) for point in others)
+    ahead = np.abs(nose.real) < AHEAD
+    found = {
+        "eyes to mouth": (corner + other).imag / 2,
+        "eyes to nose": nose.imag,
+        "mouth's width": np.abs(other - corner),
+    }
     return {
-        name: float(values[ahead].mean()) if ahead.any() else float("nan")
-        for name, values in zip(PROPORTIONS, (mouth, below, width), strict=True)
+        name: float(values[ahead].mean()) if ahead.any() else float("nan") for name, values in found.items()
     }
 
 

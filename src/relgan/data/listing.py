@@ -13,7 +13,6 @@ from relgan.errors import InputError
 from relgan.expressions import SYNONYMS, canonical
 
 COLUMNS = tuple(field.name for field in fields(Face))
-OWN_COLUMN = "align"
 ALIASES = {"person": "subject", "identity": "subject", "file": "path", "emotion": "expression"}
 SPLITS = {
     "train": "train",
@@ -44,12 +43,10 @@ def read_manifest(manifest: str, root: Path) -> Reading:
         InputError: columns missing, or lines that cannot be understood (the first five and how many).
     """
     columns, rows = table_of(manifest)
-    ours = OWN_COLUMN in columns  # made by prepare or synthesize; what else it says is for other eyes
-    skipped = [
-        Skipped(manifest, f"column {name!r} not used")
-        for name, use in columns.items()
-        if use is None and not ours
-    ]
+    unused = [name for name, use in columns.items() if use is None]
+    if "align" in unused:  # made by prepare or synthesize, which say more than is asked for here
+        unused = []
+    skipped = [Skipped(manifest, f"column {name!r} not used") for name in unused]
     below_root = set(map(os.path.normpath, walk(root))) if str(root) != manifest else set()
     below_root.discard(os.path.normpath(manifest))
     files = Files(below_root)
