@@ -117,6 +117,14 @@ def test_a_driving_video_gives_a_video_with_its_times(reenactor: Reenactor, tmp_
         assert frames[-1].time == pytest.approx(times[-1], abs=1e-3)
 
 
+def test_bad_strengths_and_videos_are_refused_in_python_too(reenactor: Reenactor) -> None:
+    face = photograph((0, 60, 60))
+    with pytest.raises(InputError, match="strength 4: take a number from 0 to 3"):
+        reenactor(face, face, strength=4)
+    with pytest.raises(InputError, match=r"clip\.mp4: is a video; .*relgan reenact --source"):
+        reenactor("clip.mp4", face)
+
+
 def test_the_command_line_has_the_defaults_of_python() -> None:
     assert (Reenact.weights, Reenact.strength) == (DEFAULT_WEIGHTS, STRENGTH)
 

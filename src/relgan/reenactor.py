@@ -82,15 +82,16 @@ class Reenactor(FaceFinder):
             source, target: files, PIL images or arrays, (H, W, 3) uint8 RGB.
             paste: give the whole target picture with the new face blended in, not the face alone.
             cropped: the pictures are aligned faces already; nothing is detected.
-            strength: how far to go from f(e) of the target (0) to that of the source (1), or beyond.
+            strength: how far to go from f(e) of the target (0) to that of the source (1), or beyond, to 3.
 
         Returns:
             The face, ``size`` x ``size``; with ``paste`` a picture as large as the target, whose longer side
             is reduced to 4,096 pixels where it is longer.
 
         Raises:
-            InputError: a picture cannot be read, or shows no face.
+            InputError: a picture cannot be read, or shows no face; ``strength`` is out of range.
         """
+        _check_strength(strength)
         whose, picture = self.find(target, "target", cropped)
         driving, _ = self.find(source, "source", cropped)
         person = self.see(whose)
@@ -103,6 +104,8 @@ class Reenactor(FaceFinder):
         Raises:
             InputError: it cannot be read, or shows no face.
         """
+        if isinstance(picture, str | os.PathLike) and is_video(os.fspath(picture)):
+            raise InputError(f"{picture}: is a video; `relgan reenact --source` (reenact_files) takes those")
         rgb = as_picture(picture, role)
         if cropped:
             return whole(rgb), rgb
@@ -128,7 +131,12 @@ class Reenactor(FaceFinder):
 
     @torch.no_grad()
     def reenact(self, expressions: torch.Tensor, target: Seen, strength: float = STRENGTH) -> Picture:
-        """Expression codes (n, D) on a target, as faces (n, size, size, 3) uint8; a grey one stays grey."""
+        """Expression codes (n, D) on a target, as faces (n, size, size, 3) uint8; a grey one stays grey.
+
+        Raises:
+            InputError: ``strength`` is below 0 or above 3.
+        """
+        _check_strength(strength)
         assert target.shown is not None
         carried = torch.lerp(target.shown.expand_as(expressions), expressions, strength)
         painted = self._generator.paint(carried, target).picture
@@ -238,6 +246,11 @@ def _recoloured(
     return np.asarray((face - means[0]) * gain + means[1], np.float32)
 
 
+def _check_strength(strength: float, name: str = "strength") -> None:
+    if not 0 <= strength <= STRONGEST:
+        raise InputError(f"{name} {strength:g}: take a number from 0 to {STRONGEST:g}")
+
+
 def reenact_files(
     source: str,
     target: str,
@@ -262,7 +275,7 @@ def reenact_files(
         reenactor: loaded weights.
         paste: write the target picture with the face blended in.
         cropped: the pictures are aligned faces already.
-        strength: how far to go from f(e) of the target (0) to that of the source (1), or beyond.
+        strength: how far to go from f(e) of the target (0) to that of the source (1), or beyond, to 3.
         every: in videos, detect in every so many frames.
         note: hears lines about broken parts.
         progress: show a bar.
@@ -273,8 +286,7 @@ def reenact_files(
     Raises:
         InputError: an input cannot be read or shows no face; ``out`` does not fit or cannot be written.
     """
-    if not 0 <= strength <= STRONGEST:
-        raise InputError(f"--strength {strength:g}: take a number from 0 to {STRONGEST:g}")
+    _check_strength(strength, "--strength")
     if is_video(target):
         raise InputError(f"--target {target}: is a video; give a picture of the person")
     if out.exists() and any(Path(path).exists() and out.samefile(path) for path in (source, target)):
