@@ -121,6 +121,26 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(drawn: Drawn,
     assert (tmp_path / "a" / "log.jsonl").read_text() == (tmp_path / "b" / "log.jsonl").read_text()
 
 
+def test_compiled_networks_learn_the_same(
+    drawn: Drawn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is compiled is traced here and run as it is: generating code takes a minute."""
+    as_usual, began = torch.nn.Module.compile, []
+
+    def traced(model: torch.nn.Module) -> None:
+        began.append(type(model))
+        as_usual(model, backend="eager")
+
+    monkeypatch.setattr(torch.nn.Module, "compile", traced)
+    data, fabric = drawn(), make_fabric("32-true", "cpu")
+    plain, compiled = (
+        train_reenactment(data, SMALL, seed=0, out=tmp_path / str(flag), fabric=fabric, compiled=flag)
+        for flag in (False, True)
+    )
+    assert began == [Generator, Discriminator]
+    torch.testing.assert_close(weights(compiled.generator), weights(plain.generator))
+
+
 def test_a_killed_run_resumes_to_the_same_result(
     drawn: Drawn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

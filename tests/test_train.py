@@ -52,6 +52,7 @@ def test_pretrained_weights_start_every_fold(
     assert "another run" in fails(capsys, *command[:-1], "3")
     assert "another run" in fails(capsys, "train", *command[1:])  # which has a classifier too
     assert "another run" in fails(capsys, *command, "--half")
+    assert "wants a CUDA GPU and Triton" in fails(capsys, *command, "--compile", "--device", "cpu")
     out = tmp_path / "run"
     main(["evaluate", "ck48", str(root), "--out", str(out), "--folds", "0", "--from", str(weights)])
     notes = " ".join(json.loads((out / "results.json").read_text())["notes"])

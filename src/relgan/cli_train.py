@@ -98,6 +98,9 @@ class Pretrain:
     """Where to look for faces and to train."""
     devices: Count = 1
     """How many GPUs (or CPU processes) share every batch of stage 1."""
+    compile: bool = False
+    """On a GPU: compile stage 1's networks first (torch.compile): a minute, then steps take three quarters of
+    the time."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,7 @@ def train(verb: Pretrain, command: str) -> None:
     sets = [(verb.dataset, verb.root), *(_named_root(text) for text in verb.also)]
     from relgan.study import align_datasets
     from relgan.train import train as run
-    from relgan.training import make_fabric
+    from relgan.training import compiler_is_here, make_fabric
 
     start = weights_named(verb.start)
     if verb.front is not None:
@@ -171,6 +174,8 @@ def train(verb: Pretrain, command: str) -> None:
         config = replace(config, front=verb.front)
     config = replace(start.fitted(config) if start else config, start=verb.start)
     fabric = make_fabric(config.precision, verb.device, verb.devices)
+    if verb.compile and not compiler_is_here(fabric):
+        raise InputError("--compile: wants a CUDA GPU and Triton; leave it out")
     fabric.launch()
     # One process prepares the faces; the others find them done.
     with fabric.rank_zero_first():
@@ -194,6 +199,7 @@ def train(verb: Pretrain, command: str) -> None:
         dataset=" + ".join(name for name, _ in sets),
         command=command,
         half=verb.half,
+        compiled=verb.compile,
     )
     if fabric.is_global_zero:
         print(f"{verb.out}" + ("" if done else ": was there already"))

@@ -93,6 +93,7 @@ def train_reenactment(
     start: Weights | None = None,
     encoder: ExpressionEncoder | None = None,
     samples: tuple[FaceTensors, Pairs] | None = None,
+    compiled: bool = False,
     progress: Progress | None = None,
     name: str = "reenactment",
 ) -> Reenactment:
@@ -110,6 +111,7 @@ def train_reenactment(
             layers are new where the expressions or the people are others.
         encoder: what G_es begins with, whatever ``start`` holds; its code may have another length.
         samples: faces and pairs for the sample grids; some training pairs where None.
+        compiled: compile G and D (torch.compile); pays in long trainings on a GPU (docs/performance.md).
         progress: a bar to add a task to.
         name: the task's name.
 
@@ -149,6 +151,9 @@ def train_reenactment(
     average = copy.deepcopy(raw_generator).requires_grad_(False).eval().to(fabric.device)
     for model in (raw_generator, raw_discriminator, average):
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if compiled:
+        raw_generator.compile()
+        raw_discriminator.compile()
 
     if stage.fixed_code:
         raw_generator.expression_encoder.requires_grad_(False).eval()

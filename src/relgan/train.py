@@ -30,6 +30,7 @@ def train(
     dataset: str = "",
     command: str = "",
     half: bool = False,
+    compiled: bool = False,
     progress: bool = True,
 ) -> Card | None:
     """Train on every face, nobody held out, and write the weights to ``out`` with a card.
@@ -47,6 +48,7 @@ def train(
         seed: everything random follows from it.
         dataset, command: for the card.
         half: store 16-bit floats.
+        compiled: compile stage 1's networks (torch.compile).
         progress: show a bar.
 
     Returns:
@@ -98,6 +100,7 @@ def train(
                 fabric=fabric,
                 start=start,
                 encoder=baseline.encoder if baseline and begin_there else None,
+                compiled=compiled,
                 progress=bar,
                 name="stage 1",
             )

@@ -3,6 +3,7 @@ bar."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 import os
@@ -55,6 +56,11 @@ def make_fabric(precision: Precision = "auto", accelerator: Device = "auto", dev
             f"{asked}: not available here; take cpu or auto, and no more devices than there are ({error})"
         ) from error
     return fabric
+
+
+def compiler_is_here(fabric: Fabric) -> bool:
+    """Whether torch.compile has what it needs, where it pays: a CUDA device, and Triton."""
+    return fabric.device.type == "cuda" and importlib.util.find_spec("triton") is not None
 
 
 def device_name(fabric: Fabric) -> str:
