@@ -57,7 +57,7 @@ UNIT_INDEX: dict[int, int] = {unit: index for index, unit in enumerate(UNITS)}
 LEFT, RIGHT = 0, 1
 # How far units are on in faces at rest.
 REST_SPREAD = {
-    1: 0.2, 2: 0.22, 4: 0.35, 5: 0.2, 6: 0.15, 7: 0.25, 9: 0.06, 10: 0.1, 12: 0.22, 14: 0.22, 15: 0.2,
+    1: 0.4, 2: 0.44, 4: 0.35, 5: 0.2, 6: 0.15, 7: 0.25, 9: 0.06, 10: 0.1, 12: 0.22, 14: 0.22, 15: 0.2,
     17: 0.15, 20: 0.12, 23: 0.22, 38: 0.3, 43: 0.1,
 }  # fmt: skip
 # No shape is driven beyond this.
