@@ -91,7 +91,6 @@ class Reenactor(FaceFinder):
         Raises:
             InputError: a picture cannot be read, or shows no face; ``strength`` is out of range.
         """
-        _check_strength(strength)
         whose, picture = self.find(target, "target", cropped)
         driving, _ = self.find(source, "source", cropped)
         person = self.see(whose)
@@ -105,7 +104,8 @@ class Reenactor(FaceFinder):
             InputError: it cannot be read, or shows no face.
         """
         if isinstance(picture, str | os.PathLike) and is_video(os.fspath(picture)):
-            raise InputError(f"{picture}: is a video; `relgan reenact --source` (reenact_files) takes those")
+            remedy = "give a picture (only `relgan reenact --source` and reenact_files take videos)"
+            raise InputError(f"{picture}: is a video; {remedy}")
         rgb = as_picture(picture, role)
         if cropped:
             return whole(rgb), rgb
