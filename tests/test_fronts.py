@@ -1,15 +1,15 @@
-"""What an encoder looks at: edges in units of those around."""
+"""What an encoder looks at: pictures or the middle of them, or edges in units of those around."""
 
 from pathlib import Path
 
 import pytest
 import torch
 
-from relgan.config import PRESETS
+from relgan.config import PRESETS, Front
 from relgan.errors import InputError
 from relgan.export import export
 from relgan.folded import folded_encoder
-from relgan.fronts import Edges
+from relgan.fronts import Edges, Middle, front_of
 from relgan.models import (
     Baseline,
     Classifier,
@@ -56,15 +56,36 @@ def test_an_even_picture_has_no_edges_and_a_finite_gradient() -> None:
     assert even.grad.isfinite().all()
 
 
-def test_a_front_has_no_parameters_and_stands_before_every_use_of_the_encoder() -> None:
-    edges, plain = (ExpressionEncoder(64, 7, 0.25, front).eval() for front in ("edges", "picture"))
-    edges.load_state_dict(plain.state_dict())
+@pytest.mark.parametrize("size", [32, 64, 96])
+def test_the_middle_is_all_that_is_looked_at(size: int) -> None:
+    given = pictures()[..., :size, :size].contiguous() if size <= 64 else torch.zeros(4, 3, 96, 96)
+    seen = Middle()(given)
+    assert seen.shape == given.shape
+    torch.testing.assert_close(Middle()(given.flip(3)), seen.flip(3))
+    rim = size // 8
+    around = torch.ones(size, size, dtype=torch.bool)
+    around[rim:-rim, rim:-rim] = False
+    torch.testing.assert_close(Middle()(given.masked_fill(around, 1)), seen)
+
+
+def test_the_middle_is_enlarged_around_a_place_a_little_lower() -> None:
+    rows, columns = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    seen = Middle()(torch.stack([rows, columns, rows])[None])[0, :2]
+    assert seen[:, 31:33, 31:33].mean((1, 2)).tolist() == pytest.approx([32.5, 31.5], abs=0.1)
+    assert (seen[0, 40] - seen[0, 39]).mean().item() == pytest.approx(46 / 64)
+
+
+@pytest.mark.parametrize("name", ["edges", "middle", "middle-edges"])
+def test_a_front_has_no_parameters_and_stands_before_every_use_of_the_encoder(name: Front) -> None:
+    fronted, plain = (ExpressionEncoder(64, 7, 0.25, front).eval() for front in (name, "picture"))
+    fronted.load_state_dict(plain.state_dict())
     given = pictures()
     with torch.no_grad():
-        wanted = plain(Edges()(given))
-        torch.testing.assert_close(edges(given), wanted)
-        torch.testing.assert_close(edges.code(edges.maps(given)[-1].flatten(1)), wanted)
-        torch.testing.assert_close(folded_encoder(edges)(given), wanted, atol=1e-5, rtol=1e-4)
+        wanted = plain(front_of(name)(given))
+        assert not torch.allclose(wanted, plain(given))
+        torch.testing.assert_close(fronted(given), wanted)
+        torch.testing.assert_close(fronted.code(fronted.maps(given)[-1].flatten(1)), wanted)
+        torch.testing.assert_close(folded_encoder(fronted)(given), wanted, atol=1e-5, rtol=1e-4)
 
 
 def test_only_what_reads_expressions_looks_at_edges() -> None:
@@ -101,9 +122,9 @@ def test_a_front_that_is_not_known_is_refused(tmp_path: Path) -> None:
         load_weights(tmp_path)
 
 
-def test_edges_are_part_of_an_exported_graph(tmp_path: Path) -> None:
+def test_the_front_is_part_of_an_exported_graph(tmp_path: Path) -> None:
     pytest.importorskip("onnxscript", reason="relgan[onnx] is not installed")
-    generator = drawn(Generator(64, 7, width=0.25, front="edges"))
+    generator = drawn(Generator(64, 7, width=0.25, front="middle-edges"))
     classifier = drawn(Classifier(len(EXPRESSIONS), 7))
     card = save_weights(tmp_path / "weights", generator, list(EXPRESSIONS), {}, classifier=classifier)
     weights = Weights(card, generator.eval(), classifier.eval())

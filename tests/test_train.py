@@ -147,7 +147,7 @@ def test_what_reads_expressions_may_look_at_edges(
     refused = fails(
         capsys, "train", "ck48", first, "--front", "edges", "--from", "synthetic", "--out", tmp_path / "x"
     )
-    assert "look at pictures" in refused
+    assert "have --front picture" in refused
 
 
 def test_a_run_killed_in_stage_1_keeps_its_baseline(

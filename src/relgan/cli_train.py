@@ -77,9 +77,9 @@ class Pretrain:
     """What to begin with: packaged weights (synthetic, wild), a folder of weights, or scratch."""
     preset: Literal["fast", "best", "paper"] = "fast"
     """Size and settings."""
-    front: Annotated[Front | None, optional("{picture,edges}")] = None
-    """What reads expressions looks at pictures, or at their edges in units of those around; the preset's, or
-    that of --from, where not given."""
+    front: Annotated[Front | None, optional("{picture,edges,middle,middle-edges}")] = None
+    """What reads expressions looks at pictures, at their edges in units of those around, at the middle of
+    them (brows to mouth, enlarged) or at its edges; the preset's, or that of --from, where not given."""
     max_steps: SomeCount = None
     """Steps of stage 1; the preset's where not given."""
     baseline_steps: SomeCount = None
@@ -167,9 +167,9 @@ def train(verb: Pretrain, command: str) -> None:
     start = weights_named(verb.start)
     if verb.front is not None:
         if start and start.card.front != verb.front:
-            seen = {"picture": "pictures", "edges": "edges"}[start.card.front]
             raise InputError(
-                f"--front {verb.front}: the weights of --from {verb.start} look at {seen}; leave one out"
+                f"--front {verb.front}: the weights of --from {verb.start} have --front {start.card.front}; "
+                "leave one out"
             )
         config = replace(config, front=verb.front)
     config = replace(start.fitted(config) if start else config, start=verb.start)

@@ -12,7 +12,7 @@ from relgan.errors import InputError
 
 Precision = Literal["auto", "32-true", "bf16-mixed"]
 Alignment = Literal["similarity", "frontal"]
-Front = Literal["picture", "edges"]
+Front = Literal["picture", "edges", "middle", "middle-edges"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
@@ -152,8 +152,8 @@ class Config:
     width: float = 1.0
     """Share of the paper's channels in the generator's three networks and in the baseline."""
     front: Front = "picture"
-    """What G_es and the baseline look at: the picture, or its edges in units of those around (fronts.Edges);
-    not in the paper."""
+    """What G_es and the baseline look at: the picture, its edges in units of those around, the middle of it
+    enlarged, or that one's edges (relgan.fronts); not in the paper."""
     skips: bool = False
     """The decoder is given the target and its maps too (models.SkipDecoder); not in the paper."""
     expression_dim: int = 30
