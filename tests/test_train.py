@@ -133,7 +133,7 @@ def test_pictures_are_taught_without_touching_the_code(
     assert "give --from" in fails(capsys, "pretrain", "ck48", first, "--fixed-code", "--out", tmp_path / "x")
 
 
-def test_what_reads_expressions_may_look_at_edges(
+def test_what_reads_expressions_may_look_at_edges_and_go_on_with_the_middle(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], tiny: None
 ) -> None:
     first, edges, more = crops(tmp_path / "CK+48"), tmp_path / "edges", tmp_path / "more"
@@ -144,10 +144,15 @@ def test_what_reads_expressions_may_look_at_edges(
     assert loaded.card.front == loaded.baseline.encoder.look == "edges"
     main(["pretrain", "ck48", str(first), "--from", str(edges), "--out", str(more), *steps])
     assert load_weights(more).card.front == "edges"
-    refused = fails(
-        capsys, "train", "ck48", first, "--front", "edges", "--from", "synthetic", "--out", tmp_path / "x"
-    )
-    assert "have --front picture" in refused
+    other = ["train", "ck48", str(first), "--from", str(edges), "--front", "middle", "--out"]
+    main([*other, str(tmp_path / "middle"), *steps])
+    turned = load_weights(tmp_path / "middle")
+    assert turned.baseline is not None
+    assert turned.card.front == turned.generator.expression_encoder.look == "middle"
+    assert turned.baseline.encoder.look == "middle"
+    assert turned.card.provenance["start"] == loaded.digest()[:16]
+    for blind in (["--fixed-code"], ["--baseline-steps", "0"]):
+        assert "must learn to see" in fails(capsys, *other, tmp_path / "x", *blind)
 
 
 def test_a_run_killed_in_stage_1_keeps_its_baseline(

@@ -79,7 +79,8 @@ class Pretrain:
     """Size and settings."""
     front: Annotated[Front | None, optional("{picture,edges,middle,middle-edges}")] = None
     """What reads expressions looks at pictures, at their edges in units of those around, at the middle of
-    them (brows to mouth, enlarged) or at its edges; the preset's, or that of --from, where not given."""
+    them (brows to mouth, enlarged) or at its edges; the preset's, or that of --from, where not given. What
+    --from brings learns to see anew where it is another."""
     max_steps: SomeCount = None
     """Steps of stage 1; the preset's where not given."""
     baseline_steps: SomeCount = None
@@ -167,10 +168,12 @@ def train(verb: Pretrain, command: str) -> None:
     start = weights_named(verb.start)
     if verb.front is not None:
         if start and start.card.front != verb.front:
-            raise InputError(
-                f"--front {verb.front}: the weights of --from {verb.start} have --front {start.card.front}; "
-                "leave one out"
-            )
+            if verb.fixed_code or verb.baseline_steps == 0:
+                raise InputError(
+                    f"--front {verb.front}: the weights of --from {verb.start} have --front "
+                    f"{start.card.front} and must learn to see; leave out --fixed-code and --baseline-steps 0"
+                )
+            start = start.looking_at(verb.front)
         config = replace(config, front=verb.front)
     config = replace(start.fitted(config) if start else config, start=verb.start)
     fabric = make_fabric(config.precision, verb.device, verb.devices)

@@ -105,6 +105,23 @@ class Weights:
         """The settings with the sizes of these networks."""
         return self.card.fitted(config)
 
+    def looking_at(self, front: Front) -> "Weights":
+        """The same weights behind another front, to learn with; codes and answers mean nothing yet."""
+        card = replace(self.card, front=front)
+        config = card.fitted(Config())
+        generator = generator_of(config)
+        generator.load_state_dict(self.generator.state_dict())
+        baseline = None
+        if self.baseline is not None:
+            baseline = baseline_of(config, len(card.expressions))
+            baseline.load_state_dict(self.baseline.state_dict())
+        return replace(
+            self,
+            card=card,
+            generator=generator.eval(),
+            baseline=None if baseline is None else baseline.eval(),
+        )
+
     def learnt_from(self, dataset: str) -> bool:
         """Whether the card names this data set of photographs; rendered people are others each time."""
         names = (self.card.provenance.get("dataset") or "").split(" + ")
