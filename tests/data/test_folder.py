@@ -71,8 +71,10 @@ def test_a_manifest_fills_every_field(tmp_path):
         assert two.path.endswith("p/2.png")
 
 
-def test_a_manifest_may_point_into_an_archive_and_lists_what_is_absent_unlisted_or_repeated(tmp_path):
+@pytest.mark.parametrize("suffix", [".zip", ".ZIP"])
+def test_a_manifest_may_point_into_an_archive_and_lists_what_is_absent_unlisted_or_repeated(tmp_path, suffix):
     archive = zipped(plant(tmp_path / "a", ["x/1.png"]))
+    archive = archive.rename(archive.with_suffix(suffix))
     lines = [
         "path,expression,colour",
         f"{archive}/x/1.png,sad,red",

@@ -7,7 +7,7 @@ from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path, PurePath
 
-from relgan.data.face import Face, is_archive, walk, whether
+from relgan.data.face import Face, in_archive, walk, whether
 from relgan.data.reader import ABSENT, SECOND_COPY, UNLISTED, Reading, Skipped, refuse, text_of
 from relgan.errors import InputError
 from relgan.expressions import SYNONYMS, canonical
@@ -147,9 +147,8 @@ class Files:
         self.archives: set[str] = set()
 
     def __contains__(self, path: str) -> bool:
-        archive, inside, _ = path.partition(".zip/")
-        if path not in self.known and inside and archive not in self.archives:
-            self.archives.add(archive)
-            if is_archive(Path(archive + ".zip")):
-                self.known.update(walk(Path(archive + ".zip")))
+        packed = None if path in self.known else in_archive(path)
+        if packed and packed[0] not in self.archives:
+            self.archives.add(packed[0])
+            self.known.update(walk(Path(packed[0])))
         return path in self.known or whether(Path(path).is_file)
