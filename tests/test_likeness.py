@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from relgan.benchmark.likeness import light, main, mean_faces, meters, oval, proportions, set_of
+from relgan.benchmark.likeness import (
+    brow_height,
+    light,
+    main,
+    mean_faces,
+    meters,
+    oval,
+    proportions,
+    set_of,
+)
 from relgan.data.face import Face
 from relgan.data.manifest import write_manifest
 from relgan.errors import InputError
@@ -40,6 +49,16 @@ def test_a_dark_brow_is_found_at_its_place_and_missing_expressions_are_not_inven
     plain, browed = meters([face], pictures), meters([face], dark)
     assert browed["brow"] < plain["brow"] - 1
     assert np.isnan(browed["mouth's line in anger"])
+
+
+@pytest.mark.parametrize("height", [8, 13])
+def test_brows_are_found_as_far_above_the_eyes_as_they_are_drawn(height: int) -> None:
+    picture = np.full((112, 112), 150, np.float32)
+    picture[40:43, 30:82] = 60  # the eyes
+    picture[41 - height - 1 : 41 - height + 2, 30:82] = 90
+    bare = np.full((112, 112), 150, np.float32)
+    assert brow_height(np.stack([picture, bare, picture + 20])) == height
+    assert np.isnan(brow_height(bare[None]))
 
 
 def test_proportions_are_in_distances_between_the_eyes_however_a_face_lies() -> None:

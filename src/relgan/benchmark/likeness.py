@@ -2,8 +2,8 @@
 
 Both are folders as `relgan synthesize` and `relgan prepare` make them; of photographs the training part is
 taken. Nothing is learnt: a light meter within the face, the mean faces, looked at where brows, lids and lips
-are, and the proportions of resting faces by a detector's landmarks. Rendered faces count from half of their
-strength on.
+are, how high brows stand, and the proportions of resting faces by a detector's landmarks. Rendered faces
+count from half of their strength on.
 """
 
 import sys
@@ -33,6 +33,14 @@ PLACES: dict[str, tuple[str, slice, slice]] = {
     "mouth's upper edge in surprise": ("surprise", slice(75, 79), slice(52, 60)),
 }
 """The expression whose mean face is looked at, rows and columns of the left half at 112 pixels."""
+EYES = slice(36, 46), (slice(32, 44), slice(67, 79))
+"""Rows and columns at 112 pixels where the eyes of aligned faces are."""
+FOREHEAD, LID = 18, 5
+"""The row that brows are looked for from, and how many pixels above the eye's darkest row they end."""
+FAINT = 12
+"""Grey levels that a brow is darker than the lid under it at least."""
+BROWED = ("neutral", "surprise", "fear", "sadness", "anger", "disgust")
+"""Expressions whose brows are looked at."""
 AHEAD = 0.12
 """In distances between the eyes, how far the nose of a face that looks ahead is from the middle at most."""
 ENOUGH = 1000
@@ -66,6 +74,23 @@ def mean_faces(grey: Floats, expressions: Iterable[str | None]) -> dict[str, Flo
     shown = np.array([expression or "" for expression in expressions])
     means = {name: even[shown == name].mean(0) for name in np.unique(shown)}
     return {str(name): (face + face[:, ::-1]) / 2 for name, face in means.items()}
+
+
+def brow_height(grey: Floats) -> float:
+    """How many pixels above the darkest row of the eyes the brows of pictures (N, 112, 112) are darkest, the
+    median over those that have brows darker than their lids; NaN where none has."""
+    rows, (left, right) = EYES
+    soft = np.stack([cv2.GaussianBlur(picture, (0, 0), 1) for picture in grey])
+    strips = (soft[:, :, left].mean(2) + soft[:, :, right].mean(2)) / 2  # (N, 112)
+    found = []
+    for strip in strips:
+        eye = rows.start + int(strip[rows].argmin())
+        above = strip[FOREHEAD : eye - LID]
+        brow = int(above.argmin())
+        inside = 0 < brow < len(above) - 1  # at an end it is hair, or the eye's own shade
+        if inside and strip[FOREHEAD + brow : eye].max() - above[brow] > FAINT:
+            found.append(eye - FOREHEAD - brow)
+    return float(np.median(found)) if found else float("nan")
 
 
 def proportions(landmarks: Floats) -> dict[str, float]:
@@ -102,9 +127,14 @@ def meters(faces: list[Face], pictures: NDArray[np.uint8]) -> dict[str, float]:
         place: float(means[name][rows, columns].mean()) if name in means else float("nan")
         for place, (name, rows, columns) in PLACES.items()
     }
+    of = np.array([expression or "" for expression in shown])
+    brows = {
+        f"brow above the eye, {name}": brow_height(grey[of == name]) if (of == name).any() else float("nan")
+        for name in BROWED
+    }
     resting = pictures[[expression == "neutral" for expression in shown]]
     some = resting[:: max(1, len(resting) // ENOUGH)][:ENOUGH]
-    return {**light(grey), **places, **proportions(found_landmarks(some))}
+    return {**light(grey), **places, **brows, **proportions(found_landmarks(some))}
 
 
 def set_of(folder: Path) -> dict[str, float]:
