@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from relgan.expressions import CANONICAL
+from relgan.synthesis.camera import landmarks_of
 from relgan.synthesis.emfacs import VARIANTS
 from relgan.synthesis.expressions import (
     UNIT_INDEX,
@@ -87,3 +88,33 @@ def test_shape_weights_are_linear_in_small_units_and_respect_the_limits(head):
     everything = shape_weights(head, torch.full((1, len(UNITS), 2), 1.3), torch.ones(1, 3))
     assert everything[0, head.names["jawOpen"]] <= 1.05
     assert everything[0, head.names["eyeSquintLeft"]] <= 0.95
+
+
+def test_pressed_lips_are_narrower_and_do_not_smile(head):
+    corners = landmarks_of(head, head.template[None])[0, 3:]
+
+    def moved(unit):
+        units = torch.zeros(1, len(UNITS), 2)
+        units[0, UNIT_INDEX[unit]] = 1
+        vertices = head.template + head.displacement(shape_weights(head, units, torch.ones(1, 3)))
+        return landmarks_of(head, vertices)[0, 3:] - corners
+
+    outwards = corners[:, 0].sign()
+    pressed, smiling = moved(23), moved(12)
+    assert (pressed[:, 0] * outwards < 0.001).all()
+    assert (pressed[:, 2] < 0.001).all()
+    assert (smiling[:, 0] * outwards > 0.003).all()
+    assert (smiling[:, 2] > 0.003).all()
+
+
+def test_stretched_lips_bare_the_teeth_where_they_part(head):
+    def bared(*units):
+        values = torch.zeros(1, len(UNITS), 2)
+        for unit in units:
+            values[0, UNIT_INDEX[unit]] = 1
+        weights = shape_weights(head, values, torch.ones(1, 3))
+        rows = [row for name, row in head.names.items() if "mouth-part-later/" in name]
+        return weights[0, rows].sum().item()
+
+    assert bared(20) == bared(25) == 0
+    assert bared(20, 25) == pytest.approx(1)  # half on each side, whatever the ancestry

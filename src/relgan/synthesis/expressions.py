@@ -44,7 +44,7 @@ UNIT_SHAPES: dict[int, tuple[tuple[str, float], ...]] = {
     17: (("mouthShrugLower", 1.0), ("mouthShrugUpper", 0.3)),
     18: (("mouthPucker", 0.8),),
     20: (("mouthStretch{S}", 1.3), ("mh:mouth-retraction", 0.35)),
-    23: (("mouthPress{S}", 0.6), ("mouthRollLower", 0.3), ("mouthRollUpper", 0.2), ("mouthPucker", 0.12)),
+    23: (("mouthRollLower", 0.7), ("mouthRollUpper", 0.3), ("mouthPucker", 0.2)),  # mouthPress smiles
     25: (("mouthLowerDown{S}", 0.55), ("mouthUpperUp{S}", 0.45), ("jawOpen", 0.05)),
     26: (("jawOpen", 0.42),),
     27: (("jawOpen", 0.95), ("mouthFunnel", 0.3)),
@@ -179,6 +179,8 @@ def shape_weights(head: Head, units: Tensor, ancestry: Tensor) -> Tensor:
     # Frontalis against corrugator: brows that are raised and knitted at once come together without sinking.
     sinking = 1 - 0.8 * units[:, UNIT_INDEX[1]].clamp(0, 1)
     grin = units[:, UNIT_INDEX[13]].clamp(0, 1)
+    # Lips that are stretched and part lie bare on the teeth of both jaws.
+    tense = torch.minimum(units[:, UNIT_INDEX[20]], units[:, UNIT_INDEX[25]]).clamp(0, 1)
     for side, word in enumerate(("Left", "Right")):
         weights[:, head.names[f"browDown{word}"]] *= sinking[:, side]
         # What lifts the upper lip must not add up, or the gums come through it.
@@ -187,7 +189,10 @@ def shape_weights(head: Head, units: Tensor, ancestry: Tensor) -> Tensor:
         weights[:, lift] *= 1 - 0.6 * grin[:, side]
         allowed = (1.05 - 0.5 * weights[:, smile]).clamp(min=0.15)
         weights[:, lift] = torch.minimum(weights[:, lift], allowed)
-        for name in ANCESTRIES:
+        for index, name in enumerate(ANCESTRIES):
+            weights[:, head.names[f"{name}/mouth-part-later/{word.lower()}"]] += (
+                0.5 * tense[:, side] * share[:, index]
+            )
             weights[:, head.names[f"{name}/eyebrows-{word.lower()}-down"]] *= sinking[:, side]
             weights[:, head.names[f"{name}/mouth-corner-puller/{word.lower()}"]] *= 1 - 0.8 * grin[:, side]
             weights[:, head.names[f"{name}/mouth-elevation/{word.lower()}"]] *= 1 - 0.7 * grin[:, side]

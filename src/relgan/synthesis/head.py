@@ -52,8 +52,6 @@ class Head:
         phenotype_shapes: (P, V * 3) and phenotype_mask (P, 26), weighted by anny's rule.
         shapes: (K, V * 3), and names: where each named shape stands among them.
         eye_centres: (2, 3) left, right; lid_margin: (M, 3) points on the lash lines, left eye then right eye.
-        landmarks: the vertices of the five landmarks (see LANDMARKS in camera.py); eyes are their centres
-        instead.
     """
 
     template: Tensor
