@@ -25,7 +25,7 @@ from relgan.video import VideoWriter, video_shots
 from relgan.weights import load_weights
 
 DEFAULT_WEIGHTS = "synthetic"
-"""Free for any use, and moves photographs as far as ``wild`` does (docs/weights.md)."""
+"""Free for any use; ``wild`` moves photographs further (docs/weights.md)."""
 STRENGTH, STRONGEST = 1.5, 3.0
 """How far an expression is carried, and may be. What is learnt under a mean difference of pixels falls short
 of the source; half as much again is about as close to the truth and is read more often (docs/weights.md)."""
