@@ -85,7 +85,8 @@ def test_a_large_set_is_thinned_evenly() -> None:
 def test_a_short_training_is_reported_set_by_set(
     people: Path, photographs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main([str(people), str(photographs), "--from", "synthetic", "--steps", "2", "--seeds", "0"])
+    begun = ["--from", "wild", "--front", "middle"]
+    main([str(people), str(photographs), *begun, "--steps", "2", "--seeds", "0"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("seed 0, strangers: ")
     assert lines[2].startswith(f"seed 0, {photographs}: ")

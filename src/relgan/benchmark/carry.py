@@ -120,16 +120,17 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("people", type=Path)
     parser.add_argument("photographs", type=Path, nargs="+")
     parser.add_argument("--from", dest="start", help="weights whose baseline goes on, at 2e-4 falling")
-    parser.add_argument("--front", choices=get_args(Front), default="picture")
+    parser.add_argument("--front", choices=get_args(Front), help="picture, or what --from looks at")
     parser.add_argument("--steps", type=int, default=700)
     parser.add_argument("--seeds", default="0")
     asked = parser.parse_args(arguments)
-    config = replace(preset("fast"), front=asked.front)
-    begun = None
+    config, begun = preset("fast"), None
+    config = replace(config, front=asked.front or config.front)
     if asked.start is not None:
         weights = load_weights(asked.start)
         if weights.baseline is None:
             raise InputError(f"--from {asked.start}: holds no baseline; give weights made by relgan train")
+        weights = weights.looking_at(asked.front or weights.card.front)
         config, begun = weights.fitted(config), weights.baseline
     stage = replace(
         config.baseline.lasting(asked.steps),
