@@ -76,7 +76,7 @@ def measure_transfer(weights: Weights, data: FaceTensors, fabric: Fabric, seed: 
     columns = [classes.index(name) for name in shared]
     known = [i for i, face in enumerate(data.faces) if face.expression in shared]
     truth = [data.faces[i].expression or "" for i in known]
-    probabilities = {name: _of_these(table[known][:, columns]) for name, table in everything.items()}
+    probabilities = {name: of_these(table[known][:, columns]) for name, table in everything.items()}
     predictions = prediction_table([data.faces[i] for i in known], shared, probabilities)
     people = people_of(predictions[predictions.method == "relgan"])
     methods: dict[str, Any] = {}
@@ -108,7 +108,7 @@ def measure_transfer(weights: Weights, data: FaceTensors, fabric: Fabric, seed: 
     return Transfer(findings, predictions)
 
 
-def _of_these(probabilities: Floats) -> Floats:
+def of_these(probabilities: Floats) -> Floats:
     """Some columns of a table of probabilities, as if there were no others."""
     scaled: Floats = probabilities / np.maximum(probabilities.sum(axis=1, keepdims=True), 1e-12)
     return scaled

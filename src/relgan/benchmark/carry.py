@@ -26,11 +26,13 @@ from relgan.data.manifest import load_prepared
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
 from relgan.expressions import classes_of
+from relgan.metrics import per_expression
 from relgan.models import Baseline
 from relgan.normalise import normalised_scores
 from relgan.predictions import prediction_table
 from relgan.recognition import predict_baseline, train_baseline
 from relgan.training import make_fabric
+from relgan.transfer import of_these
 from relgan.weights import load_weights
 
 HELD_OUT = 12
@@ -95,14 +97,14 @@ def read(model: Baseline, data: FaceTensors, size: int, fabric: Fabric, views: i
     """What a baseline finds in faces, among the expressions that they show."""
     classes = [name for name in data.classes if name in {face.expression for face in data.faces}]
     columns = [data.classes.index(name) for name in classes]
-    answers = predict_baseline(model, data, size, fabric, SOME_VIEWS[views])[:, columns]
-    table = prediction_table(data.faces, classes, {"": answers / answers.sum(1, keepdims=True)})
-    right = table.predicted == table.expression
+    answers = of_these(predict_baseline(model, data, size, fabric, SOME_VIEWS[views])[:, columns])
+    table = prediction_table(data.faces, classes, {"": answers})
     scores = normalised_scores(table, classes)
+    rows = per_expression(table.expression.tolist(), table.predicted.tolist(), classes)
     return Read(
-        float(right.mean()),
+        float((table.predicted == table.expression).mean()),
         None if scores is None else scores["accuracy"],
-        right.groupby(table.expression).mean().reindex(classes),
+        pd.Series({row.expression: row.recall for row in rows}),
         table.predicted.value_counts(normalize=True).reindex(classes, fill_value=0.0),
     )
 

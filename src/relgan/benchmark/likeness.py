@@ -80,10 +80,10 @@ def brow_height(grey: Floats) -> float:
     """How many pixels above the darkest row of the eyes the brows of pictures (N, 112, 112) are darkest, the
     median over those that have brows darker than their lids; NaN where none has."""
     rows, (left, right) = EYES
-    soft = np.stack([cv2.GaussianBlur(picture, (0, 0), 1) for picture in grey])
-    strips = (soft[:, :, left].mean(2) + soft[:, :, right].mean(2)) / 2  # (N, 112)
     found = []
-    for strip in strips:
+    for picture in grey:
+        soft = cv2.GaussianBlur(picture, (0, 0), 1)
+        strip = (soft[:, left].mean(1) + soft[:, right].mean(1)) / 2  # (112,)
         eye = rows.start + int(strip[rows].argmin())
         above = strip[FOREHEAD : eye - LID]
         brow = int(above.argmin())
@@ -120,19 +120,15 @@ def found_landmarks(pictures: NDArray[np.uint8]) -> Floats:
 
 def meters(faces: list[Face], pictures: NDArray[np.uint8]) -> dict[str, float]:
     """All numbers of one set of faces, pictures (N, 112, 112, 3); NaN where an expression is missing."""
-    shown = [face.expression for face in faces]
+    shown = np.array([face.expression or "" for face in faces])
     grey = np.stack([cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in pictures]).astype(np.float32)
     means = mean_faces(grey, shown)
     places = {
         place: float(means[name][rows, columns].mean()) if name in means else float("nan")
         for place, (name, rows, columns) in PLACES.items()
     }
-    of = np.array([expression or "" for expression in shown])
-    brows = {
-        f"brow above the eye, {name}": brow_height(grey[of == name]) if (of == name).any() else float("nan")
-        for name in BROWED
-    }
-    resting = pictures[[expression == "neutral" for expression in shown]]
+    brows = {f"brow above the eye, {name}": brow_height(grey[shown == name]) for name in BROWED}
+    resting = pictures[shown == "neutral"]
     some = resting[:: max(1, len(resting) // ENOUGH)][:ENOUGH]
     return {**light(grey), **places, **brows, **proportions(found_landmarks(some))}
 
