@@ -80,6 +80,20 @@ def test_where_the_generator_changed_nothing_the_picture_stays_as_sharp_as_it_wa
     assert np.abs(brighter[middle].astype(int) - target[middle] - 20).mean() < 3
 
 
+def test_where_something_else_is_seen_the_targets_finest_lines_go() -> None:
+    """The line of closed lips, finer than the generator's pixels, must not stay in a mouth that opens."""
+    picture = np.full((320, 320, 3), 128, np.uint8)
+    picture[200] = 0
+    before = np.full((32, 32, 3), 128, np.uint8)  # the line is too thin to be seen there
+    opened, lighter = before.copy(), before.copy()
+    opened[12:28, 8:24] = 40
+    lighter[12:28, 8:24] = 136
+    sighting = whole(picture)
+    there = np.s_[199:202, 150:170]
+    assert np.ptp(paste_face(opened, picture, sighting, before)[there]) < 20
+    assert np.ptp(paste_face(lighter, picture, sighting, before)[there]) > 100
+
+
 def test_a_face_is_pasted_where_it_came_from() -> None:
     """The target's own view, put back, must give the target again."""
     picture = photograph((0, 101, 47))

@@ -29,6 +29,8 @@ DEFAULT_WEIGHTS = "synthetic"
 STRENGTH, STRONGEST = 1.5, 3.0
 """How far an expression is carried, and may be. What is learnt under a mean difference of pixels falls short
 of the source; half as much again is about as close to the truth and is read more often (docs/weights.md)."""
+REPLACES = 20, 50
+"""Grey levels: what changes by less keeps the target's finest detail, what changes by more loses it all."""
 
 
 class Reenactor(FaceFinder):
@@ -171,8 +173,9 @@ def paste_face(face: Picture, picture: Picture, where: Sighting, before: Picture
     """Blend a reenacted face into a picture, over the face it was made from.
 
     The face is turned and scaled back to its place and faded out towards the edge of an oval. Where
-    ``before`` is given the difference from it is added to the picture; else the face replaces what is there
-    and is given the mean and contrast of each colour that the place had.
+    ``before`` is given the difference from it is added to the picture; where that is large, what the picture
+    shows more finely than ``before`` is left out, such as the line of lips that have parted. Else the face
+    replaces what is there and is given the mean and contrast of each colour that the place had.
 
     Args:
         face: (S, S, 3), the centre 96/112 of an aligned face.
@@ -209,7 +212,13 @@ def paste_face(face: Picture, picture: Picture, where: Sighting, before: Picture
     mask = np.asarray(mask, np.float32)[..., None]
     under = picture[top:bottom, left:right].astype(np.float32)
     if before is not None:
-        placed = placed + under
+        known = cv2.warpAffine(
+            before.astype(np.float32), shifted, shape, flags=flags, borderMode=cv2.BORDER_REPLICATE
+        )
+        change = cv2.warpAffine(
+            _replaced(content), shifted, shape, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        )
+        placed = placed + under - change[..., None] * (under - known)
     elif mask.sum() > 1:
         placed = _recoloured(np.asarray(placed, np.float32), under, mask)
     result = picture.copy()
@@ -217,6 +226,15 @@ def paste_face(face: Picture, picture: Picture, where: Sighting, before: Picture
         np.uint8
     )
     return result
+
+
+def _replaced(difference: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(S, S): where a difference (S, S, 3) in grey levels is so large that something else is seen there, 0 to
+    1."""
+    low, high = REPLACES
+    size = np.abs(cv2.GaussianBlur(difference, (0, 0), len(difference) / 64)).mean(2)
+    share: NDArray[np.float32] = np.clip((size - low) / (high - low), 0, 1)
+    return share
 
 
 def _oval(size: int) -> NDArray[np.float32]:
