@@ -131,12 +131,10 @@ def test(verb: Test, command: str) -> None:
     fabric = make_fabric("auto", verb.device)
     data = FaceTensors.of(faces, aligned.pictures[kept], weights.card.expressions).to(fabric.device)
     found = measure_transfer(weights, data, fabric, verb.seed)
-    if weights.learnt_from(verb.dataset) and any(face.split in (None, "train") for face in faces):
-        made_by["warning"] = (
-            f"--weights {verb.weights}: learnt from {verb.dataset} too; where it saw the faces that are "
-            "tested here, the figures mean nothing"
-        )
-        warn(f"relgan: warning: {made_by['warning']}")
+    caution = weights.caution(verb.dataset, f"--weights {verb.weights}")
+    if caution and any(face.split in (None, "train") for face in faces):
+        made_by["warning"] = caution
+        warn(f"relgan: warning: {caution}")
     paths = write_transfer(found, verb.out, made_by)
     print_transfer(found.findings)
     for path in paths:

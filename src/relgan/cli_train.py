@@ -245,13 +245,10 @@ def run_protocol(
     if weights is not None:
         learnt = weights.card.provenance.get("dataset") or "faces unknown"
         study.notes.append(f"both methods began from the weights {start}, which learnt from {learnt}")
-        if study.data.people and weights.learnt_from(dataset):
-            warning = (
-                f"--from {start}: learnt from {dataset} too; where it knows the people who are tested here, "
-                "the figures mean nothing"
-            )
-            study.notes.append(warning)
-            warn(f"relgan: warning: {warning}")
+        caution = weights.caution(dataset, f"--from {start}")
+        if study.data.people and caution:
+            study.notes.append(caution)
+            warn(f"relgan: warning: {caution}")
     fabric = make_fabric(config.precision, device)
     results = run(
         study,

@@ -127,6 +127,15 @@ class Weights:
         names = (self.card.provenance.get("dataset") or "").split(" + ")
         return dataset != "synthetic" and dataset in names
 
+    def caution(self, dataset: str, option: str) -> str | None:
+        """What to tell who measures these weights, named by an option, on a data set they learnt from."""
+        if not self.learnt_from(dataset):
+            return None
+        return (
+            f"{option}: learnt from {dataset} too; where it knows the faces tested here, the figures "
+            "mean nothing"
+        )
+
     def networks(self) -> dict[str, nn.Module]:
         """The networks that are there, by file name."""
         parts = {
