@@ -39,6 +39,14 @@ def test_contempt_is_shown_on_one_side():
         assert weak < 0.25 * strong
 
 
+@pytest.mark.parametrize(("expression", "mark"), [("sadness", 15), ("fear", 20), ("disgust", 9)])
+def test_the_textbooks_mark_of_an_expression_is_often_missing_but_something_is_always_shown(expression, mark):
+    apexes = [draw_take(expression, np.random.default_rng(seed)).apex for seed in range(200)]
+    marked = np.mean([apex[UNIT_INDEX[mark]].max() > 0.3 for apex in apexes])
+    assert 0.5 < marked < 0.95
+    assert min(apex.max() for apex in apexes) > 0.4
+
+
 def test_a_take_rises_to_its_apex_and_falls_again():
     take = draw_take("happiness", np.random.default_rng(1))
     smile = [take.at(time)[UNIT_INDEX[12]].mean() for time in (0.0, 0.2, 0.5, 0.8, 1.0)]
