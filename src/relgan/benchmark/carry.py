@@ -70,11 +70,19 @@ def load_set(folder: Path, classes: Sequence[str] | None = None) -> FaceTensors:
     return FaceTensors.of([faces[k] for k in known], pictures[np.array(known)], wanted)
 
 
+def evenly(count: int, most: int = MOST) -> list[int]:
+    """At most so many of `count` places, evenly spread."""
+    return [round(place) for place in np.linspace(0, count - 1, min(count, most)).tolist()]
+
+
 def some(data: FaceTensors, most: int = MOST) -> FaceTensors:
     """At most so many faces, evenly spread over the list."""
-    if len(data) <= most:
-        return data
-    return data.subset(np.linspace(0, len(data) - 1, most).round().astype(int).tolist())
+    return data if len(data) <= most else data.subset(evenly(len(data), most))
+
+
+def left_out(people: Sequence[str]) -> set[str]:
+    """The last twelfth of the people, one at least."""
+    return set(people[-max(1, len(people) // HELD_OUT) :])
 
 
 def parts(people: FaceTensors) -> tuple[FaceTensors, FaceTensors]:
@@ -85,7 +93,7 @@ def parts(people: FaceTensors) -> tuple[FaceTensors, FaceTensors]:
     """
     if len(people.people) < 2:
         raise InputError("the first folder names fewer than two people; give one made by relgan synthesize")
-    out = set(people.people[-max(1, len(people.people) // HELD_OUT) :])
+    out = left_out(people.people)
     strangers = [face.subject in out for face in people.faces]
     return (
         people.subset([k for k, stranger in enumerate(strangers) if not stranger]),

@@ -7,7 +7,7 @@ count from half of their strength on.
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import cv2
@@ -133,6 +133,16 @@ def meters(faces: list[Face], pictures: NDArray[np.uint8]) -> dict[str, float]:
     return {**light(grey), **places, **brows, **proportions(found_landmarks(some))}
 
 
+def strong(faces: Sequence[Face]) -> list[int]:
+    """The places of the training part's faces that are at rest or show at least half of their strength."""
+    return [
+        place
+        for place, face in enumerate(faces)
+        if face.split in (None, "train")
+        and (face.expression == "neutral" or face.intensity is None or face.intensity >= 0.5)
+    ]
+
+
 def set_of(folder: Path) -> dict[str, float]:
     """The numbers of a prepared folder.
 
@@ -142,13 +152,8 @@ def set_of(folder: Path) -> dict[str, float]:
     faces, pictures = load_prepared(folder)
     if pictures.shape[1] != 112:
         raise InputError(f"{folder}: faces of {pictures.shape[1]} pixels; make them with --size 112")
-    strong = [
-        place
-        for place, face in enumerate(faces)
-        if face.split in (None, "train")
-        and (face.expression == "neutral" or face.intensity is None or face.intensity >= 0.5)
-    ]
-    return meters([faces[place] for place in strong], pictures[strong])
+    counted = strong(faces)
+    return meters([faces[place] for place in counted], pictures[counted])
 
 
 def main(folders: list[str]) -> None:

@@ -24,12 +24,16 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from relgan.benchmark.carry import HELD_OUT, MOST
+from relgan.benchmark.carry import evenly, left_out
+from relgan.benchmark.likeness import strong
 from relgan.config import Config, preset
-from relgan.data.augment import SOME_VIEWS, VARIANTS, draw_jitter, jittered, views
+from relgan.data.augment import SOME_VIEWS, draw_jitter, draw_variants, jittered, views
+from relgan.data.face import Face
 from relgan.data.manifest import load_prepared
+from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
 from relgan.models import Baseline, baseline_of, initialise
+from relgan.recognition import encode
 from relgan.seeds import seeded
 from relgan.synthesis.expressions import UNIT_INDEX, UNITS, unit_columns, with_rest
 from relgan.synthesis.head import load_head
@@ -58,7 +62,7 @@ class Faces:
     expressions: NDArray[np.str_]
     people: NDArray[np.str_]
 
-    def where(self, chosen: NDArray[np.bool_]) -> "Faces":
+    def where(self, chosen: NDArray[np.bool_ | np.int_]) -> "Faces":
         return Faces(*(part[chosen] for part in vars(self).values()))
 
 
@@ -96,7 +100,7 @@ def actors(count: int, seed: int) -> Faces:
 
 
 def faces_of(folder: Path) -> Faces:
-    """The faces of a prepared folder, of the training part if it has parts, at most MOST of photographs;
+    """The faces of a prepared folder, of the training part if it has parts, at most 3,000 of photographs;
     rendered ones from half of their strength on.
 
     Raises:
@@ -108,28 +112,19 @@ def faces_of(folder: Path) -> Faces:
     units = np.full((len(faces), len(UNITS)), np.nan, np.float32)
     if known:
         units = table[list(unit_columns())].to_numpy(np.float32).reshape(len(faces), -1, 2).mean(2)
-    kept = np.array(
-        [
-            face.split in (None, "train")
-            and (face.expression == "neutral" or face.intensity is None or face.intensity >= 0.5)
-            for face in faces
-        ]
+    kept = strong(faces)
+    shown, people = (
+        np.array([getattr(faces[place], name) or "" for place in kept]) for name in ("expression", "subject")
     )
-    shown = np.array([face.expression or "" for face in faces])
-    if not (kept & (shown == "neutral")).any():
+    if "neutral" not in shown:
         raise InputError(f"{folder}: nobody is at rest (neutral); give a folder with resting faces")
-    found = Faces(pictures, units, shown, np.array([face.subject or "" for face in faces])).where(kept)
-    if known or len(found.people) <= MOST:
-        return found
-    spread = np.zeros(len(found.people), bool)
-    spread[np.linspace(0, len(spread) - 1, MOST).round().astype(int)] = True
-    return found.where(spread)
+    found = Faces(pictures[kept], units[kept], shown, people)
+    return found if known else found.where(np.array(evenly(len(kept))))
 
 
 def apart(faces: Faces) -> tuple[Faces, Faces]:
     """Those to learn from, and the last twelfth of the people."""
-    names = np.unique(faces.people)
-    out = np.isin(faces.people, names[-max(1, len(names) // HELD_OUT) :])
+    out = np.isin(faces.people, list(left_out(np.unique(faces.people).tolist())))
     return faces.where(~out), faces.where(out)
 
 
@@ -143,19 +138,11 @@ class UnitReader:
     size: int
     fabric: Fabric
 
-    @torch.no_grad()
     def __call__(self, pictures: NDArray[np.uint8]) -> Floats:
         """(N, A) units of faces, the mean of a view and its mirror image."""
-        self.network.eval()
-        rows = []
-        for some in torch.split(torch.from_numpy(pictures), BATCH):
-            seen = [
-                views(some, torch.full((len(some),), view), self.size).to(self.fabric.device)
-                for view in SOME_VIEWS[2]
-            ]
-            with self.fabric.autocast():
-                rows.append(torch.stack([self.network(view).float() for view in seen]).mean(0).cpu())
-        found: Floats = (torch.cat(rows) * self.deviation + self.mean).numpy()
+        data = FaceTensors.of([Face(path="")] * len(pictures), pictures, []).to(self.fabric.device)
+        seen = encode(self.network, data, SOME_VIEWS[2], self.size, self.fabric).mean(1)
+        found: Floats = (seen * self.deviation + self.mean).numpy()
         return found
 
 
@@ -174,7 +161,7 @@ def learnt(faces: Sequence[Faces], config: Config, steps: int, seed: int, fabric
     for step in range(steps):
         set_rate(optimiser, RATE * decayed(step, steps))
         rows = torch.randint(len(units), (BATCH,), generator=generator)
-        variants = torch.randint(VARIANTS, (BATCH,), generator=generator)
+        variants = draw_variants(BATCH, generator)
         seen = views(pictures[rows].to(fabric.device), variants.to(fabric.device), config.size)
         lit = jittered(seen, draw_jitter(BATCH, generator), config.baseline.jitter)
         loss = F.mse_loss(model(lit).float(), wanted[rows].to(fabric.device))
@@ -193,11 +180,7 @@ def moved(units: Floats, expressions: NDArray[np.str_]) -> dict[str, Floats]:
 
 def agreement(found: Floats, drawn: Floats) -> Floats:
     """(A,) correlations of units (N, A) with those that were drawn; NaN where one of them never moves."""
-    either = [np.std(units, 0) for units in (found, drawn)]
-    together = ((found - found.mean(0)) * (drawn - drawn.mean(0))).mean(0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        correlation: Floats = together / (either[0] * either[1])
-    return correlation
+    return pd.DataFrame(found).corrwith(pd.DataFrame(drawn)).to_numpy(np.float32)
 
 
 def main(arguments: Sequence[str]) -> None:
