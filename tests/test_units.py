@@ -58,3 +58,10 @@ def test_photographs_cannot_be_learnt_from(tmp_path: Path) -> None:
     synthesize(1, people, expressions=["happiness"], frames=1, takes=1, progress=False)
     with pytest.raises(InputError, match="nobody is at rest"):
         faces_of(people)
+
+
+def test_one_person_alone_leaves_nobody_to_learn_from(tmp_path: Path) -> None:
+    people = tmp_path / "people"
+    synthesize(1, people, expressions=["neutral", "happiness"], frames=1, takes=1, progress=False)
+    with pytest.raises(InputError, match="names one person"):
+        main([str(people), str(people), "--actors", "0"])
