@@ -8,6 +8,7 @@ pytest.importorskip("anny", reason="needs anny: pip install 'relgan[synthesis]'"
 
 from relgan.synthesis.camera import landmarks_of
 from relgan.synthesis.people import draw_person, shape_pairs
+from relgan.synthesis.wrinkles import CREASES
 
 
 def test_a_person_depends_on_seed_and_number_alone(head):
@@ -69,3 +70,19 @@ def test_faces_are_as_long_and_as_wide_as_those_of_people(head):
         across = torch.where(below & cheeks, vertices[:, :, 0].abs(), 0.0).amax(1) * 2
         assert 2.05 < (across / apart).mean() < 2.35
         assert 0.03 < mouth.std() < 0.09
+
+
+def test_everyones_skin_folds_in_places_of_its_own(head):
+    gain = np.stack([draw_person(head, 0, number).wrinkle_gain for number in range(200)])
+    assert gain.shape[1] == len(CREASES)
+    assert gain.mean(1).min() < 0.2
+    assert gain.mean(1).max() > 0.9
+    relative = gain / gain.mean(1, keepdims=True)
+    assert relative.std(0).min() > 0.25
+
+
+def test_faces_at_rest_have_a_look_of_their_own_and_show_no_expression(head):
+    rest = np.stack([draw_person(head, 0, number).rest for number in range(200)])
+    assert len(np.unique(rest.sum((1, 2)))) == 200
+    assert rest.max() < 0.6
+    assert rest.mean() < 0.05

@@ -57,8 +57,8 @@ UNIT_INDEX: dict[int, int] = {unit: index for index, unit in enumerate(UNITS)}
 LEFT, RIGHT = 0, 1
 # How far units are on in faces at rest.
 REST_SPREAD = {
-    1: 0.4, 2: 0.44, 4: 0.35, 5: 0.2, 6: 0.15, 7: 0.25, 9: 0.06, 10: 0.1, 12: 0.22, 14: 0.22, 15: 0.2,
-    17: 0.15, 20: 0.12, 23: 0.22, 38: 0.3, 43: 0.1,
+    1: 0.22, 2: 0.24, 4: 0.19, 5: 0.11, 6: 0.08, 7: 0.14, 9: 0.03, 10: 0.055, 12: 0.12, 14: 0.12, 15: 0.11,
+    17: 0.08, 20: 0.065, 23: 0.12, 38: 0.165, 43: 0.055,
 }  # fmt: skip
 # No shape is driven beyond this.
 LIMITS = {
@@ -141,7 +141,7 @@ def draw_rest(rng: np.random.Generator) -> Array:
     rest = np.zeros((len(UNITS), 2), np.float32)
     for unit, spread in REST_SPREAD.items():
         if rng.random() < 0.5:
-            strength = min(0.5, spread * abs(rng.normal()))
+            strength = min(0.3, spread * abs(rng.normal()))
             rest[UNIT_INDEX[unit]] = strength * np.exp(0.25 * rng.normal(size=2))
     return rest
 

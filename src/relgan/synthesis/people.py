@@ -26,6 +26,7 @@ from relgan.synthesis.grooming import (
     varied,
 )
 from relgan.synthesis.head import ANCESTRIES, HEAD_OUTLINES, Head
+from relgan.synthesis.wrinkles import CREASES
 
 Array = npt.NDArray[np.float32]
 
@@ -109,7 +110,7 @@ class Person:
     iris_colour: Colour
     iris_radius: float
     wrinkle_age: float
-    wrinkle_gain: float
+    wrinkle_gain: Array
     glasses: Glasses | None
     clothes: Colour
     collar: float
@@ -160,12 +161,19 @@ def draw_person(head: Head, seed: int, number: int) -> Person:
         iris_radius=float(0.385 + 0.04 * rng.random()),
         wrinkle_age=float(np.clip((years - 30) / 42, 0, 1) * rng.uniform(0.65, 1.1))
         * (0.85 if female else 1.0),
-        wrinkle_gain=float(rng.uniform(0.7, 1.2)) * (0.8 if female else 1.0),
+        wrinkle_gain=_draw_gain(np.random.default_rng([seed, 8, number]), female),
         glasses=draw_glasses(rng) if rng.random() < (0.13 if years < 45 else 0.28) else None,
         clothes=to_colour(rng.random() ** 1.5 * 0.5 + 0.02 + 0.10 * rng.random(3) ** 2),
         collar=float(0.575 + 0.025 * rng.random()),
         rest=draw_rest(np.random.default_rng([seed, 6, number])),
     )
+
+
+def _draw_gain(rng: Generator, female: bool) -> Array:
+    """How readily the skin folds along each of CREASES: nobody creases everywhere, some hardly at all."""
+    overall = rng.uniform(0.05, 1.25) * (0.8 if female else 1.0)
+    each: Array = (overall * np.exp(0.5 * rng.normal(size=len(CREASES))).clip(0.2, 2.5)).astype(np.float32)
+    return each
 
 
 def _draw_ancestry(rng: Generator) -> Array:

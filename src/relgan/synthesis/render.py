@@ -232,10 +232,9 @@ class Studio:
         return kinds_of(part, fixed[:, 3], fixed[:, 4], (item, row, column), light.shape[:3])
 
     def _relief(self, scene: _Scene) -> Tensor:
-        age, gain = (
-            upload([getattr(model.person, name) for model in scene.models], self.device)
-            for name in ("wrinkle_age", "wrinkle_gain")
-        )
+        people = [model.person for model in scene.models]
+        age = upload([person.wrinkle_age for person in people], self.device)
+        gain = upload(np.stack([person.wrinkle_gain for person in people]), self.device)
         return relief(activations(scene.units, UNIT_INDEX, age, gain), self.texel_mm, self.chart)
 
     def _draw_hair(self, scene: _Scene, nearest: Tensor, light: Tensor) -> None:
