@@ -16,7 +16,7 @@ from PIL import Image
 import relgan
 from relgan import config as presets
 from relgan.cli import main
-from relgan.cli_train import numbers
+from relgan.cli_train import numbers, weights_named
 from relgan.config import scaled
 from relgan.data.face import read_bytes, walk
 from relgan.errors import InputError
@@ -179,3 +179,14 @@ def test_a_damaged_archive_is_named(tmp_path: Path, capsys: pytest.CaptureFixtur
     (tmp_path / "jaffe.zip").write_bytes(data[: len(data) // 2])
     assert "zip" in fails(capsys, "check", "jaffe", tmp_path / "jaffe.zip")
     shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+def test_a_folder_named_like_packaged_weights_is_no_matter_where_nobody_named_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "synthetic").mkdir()
+    (tmp_path / "synthetic" / "card.json").write_text("{}", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"write \./synthetic for the folder"):
+        weights_named("synthetic")
+    assert weights_named("synthetic", shipped=True) is not None

@@ -238,8 +238,8 @@ def run_protocol(
     from relgan.study import study_of
     from relgan.training import make_fabric
 
+    weights = weights_named(start or config.start, shipped=start is None)
     start = start or config.start
-    weights = weights_named(start)
     config = replace(tuned(weights.fitted(config)) if weights else config, start=start)
     study = study_of(dataset, root, out, subject_pattern, workers, command, align=config.align, device=device)
     if weights is not None:
@@ -265,13 +265,13 @@ def run_protocol(
     print(f"{out / 'results.json'}\n{out / 'report.html'}")
 
 
-def weights_named(name: str) -> "Weights | None":
-    """Packaged weights, those of a folder, or None for "scratch"."""
+def weights_named(name: str, shipped: bool = False) -> "Weights | None":
+    """Packaged weights, those of a folder, or None for "scratch"; if ``shipped``, no folder is meant."""
     if name == "scratch":
         return None
-    from relgan.weights import load_weights
+    from relgan.weights import PACKAGED, load_weights
 
-    return load_weights(name)
+    return load_weights(PACKAGED / name if shipped else name)
 
 
 def _named_root(text: str) -> tuple[str, Path]:
