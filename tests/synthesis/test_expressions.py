@@ -96,6 +96,7 @@ def test_shape_weights_are_linear_in_small_units_and_respect_the_limits(head):
     everything = shape_weights(head, torch.full((1, len(UNITS), 2), 1.3), torch.ones(1, 3))
     assert everything[0, head.names["jawOpen"]] <= 1.05
     assert everything[0, head.names["eyeSquintLeft"]] <= 0.95
+    assert everything[0, head.names["browDownLeft"]] <= 1
 
 
 def test_pressed_lips_are_narrower_and_do_not_smile(head):

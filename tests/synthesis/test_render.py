@@ -7,6 +7,7 @@ import torch
 pytest.importorskip("anny", reason="needs anny: pip install 'relgan[synthesis]'")
 
 from relgan.faces.align import TEMPLATE
+from relgan.synthesis.appearance import paint
 from relgan.synthesis.camera import _fit
 from relgan.synthesis.chart import load_chart, noise, sample_maps
 from relgan.synthesis.expressions import UNIT_INDEX, UNITS, draw_take
@@ -106,6 +107,17 @@ def test_the_chart_covers_the_face_and_samples_bilinearly(room):
     maps = torch.arange(12.0).view(1, 3, 4, 1)
     middle = sample_maps(maps, torch.zeros(1, dtype=torch.int64), torch.tensor([[0.5, 0.5]]))
     assert middle.item() == pytest.approx(5.5, abs=0.01)
+
+
+def test_lashes_do_not_grow_at_the_inner_corner_of_the_eye(head):
+    person = draw_person(head, 0, 3)
+    chart = load_chart(0.5)
+    albedo = paint(person, chart)[..., :3].mean(-1)
+    line = (chart.lid_distance < 0.001) & (chart.above_lid > 0.5)
+    across = chart.position[..., 0].abs()
+    corner, middle = albedo[line & (across < 0.021)], albedo[line & (across > 0.028)]
+    assert min(len(corner), len(middle)) > 5
+    assert corner.mean() > 3 * middle.mean()
 
 
 def test_noise_repeats_after_its_lattice_and_is_smooth():

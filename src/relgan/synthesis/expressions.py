@@ -60,13 +60,13 @@ REST_SPREAD = {
     1: 0.22, 2: 0.24, 4: 0.19, 5: 0.11, 6: 0.08, 7: 0.14, 9: 0.03, 10: 0.055, 12: 0.12, 14: 0.12, 15: 0.11,
     17: 0.08, 20: 0.065, 23: 0.12, 38: 0.165, 43: 0.055,
 }  # fmt: skip
-# No shape is driven beyond this.
+# No shape is driven beyond this; brows beyond 1 fold over the eye's inner corner, which turns black.
 LIMITS = {
     "eyeSquint": 0.95,
     "eyeWide": 1.25,
     "eyeBlink": 1.0,
     "cheekSquint": 1.5,
-    "browDown": 1.6,
+    "browDown": 1.0,
     "noseSneer": 2.0,
 }
 
