@@ -195,7 +195,7 @@ def main(arguments: Sequence[str]) -> None:
     people = sets[str(asked.people)]
     if np.isnan(people.units).any():
         raise InputError(f"{asked.people}: its manifest has no action units; give one of relgan synthesize")
-    if not asked.actors and len(np.unique(people.people)) < 2:
+    if max(asked.actors, len(np.unique(people.people))) < 2:
         raise InputError(f"{asked.people}: names one person; give more people, or --actors to learn from")
     config = replace(preset("fast"), front="middle-edges")
     fabric = make_fabric(config.precision)

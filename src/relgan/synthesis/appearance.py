@@ -133,8 +133,8 @@ def _paint_lids(canvas: _Canvas, person: Person, chart: Chart) -> None:
     outer = smooth_step(0.022, 0.042, canvas.across)  # where lashes are longest
     width = 0.0018 + 0.0010 * (1 + outer) * makeup.lashes + 0.0009 * makeup.liner
     line = 1 - ((chart.lid_distance - 0.35 * width) / (0.65 * width)).clamp(0, 1)
-    lashes = 0.15 + 0.85 * smooth_step(0.018, 0.028, canvas.across)  # hardly any at the inner corner
-    dark = lashes * line * rim * min(1.0, 0.55 + 0.4 * makeup.lashes + 0.3 * makeup.liner)
+    grown = 0.15 + 0.85 * smooth_step(0.018, 0.028, canvas.across)  # hardly at the inner corner
+    dark = grown * line * rim * min(1.0, 0.55 + 0.4 * makeup.lashes + 0.3 * makeup.liner)
     canvas.cover(dark, torch.full((3,), 0.012, device=canvas.x.device))
     canvas.gloss = canvas.gloss * (1 - dark)
 

@@ -130,11 +130,11 @@ def activations(units: Tensor, unit_index: Mapping[int, int], age: Tensor, gain:
         age: (B,) 0 (smooth) to 1 (old); gain: (B, creases) how readily the skin folds along each.
     """
     columns = []
-    for place, crease in enumerate(CREASES):
+    for crease, folds in zip(CREASES, gain.unbind(1), strict=True):
         depth = (crease.rest + crease.age * age)[:, None].expand(-1, 2)
         for unit, weight in crease.units.items():
             depth = depth + weight * units[:, unit_index[unit]]
-        columns.append((depth * gain[:, place, None]).clamp(0, 1.3))
+        columns.append((depth * folds[:, None]).clamp(0, 1.3))
     chin = units[:, unit_index[17]].mean(1, keepdim=True).clamp(0, 1.2)
     return torch.cat([*columns, chin, (0.25 + age)[:, None]], 1)
 
