@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from relgan.synthesis.emfacs import VARIANTS
+from relgan.synthesis.emfacs import VARIANTS, Variant
 from relgan.synthesis.head import ANCESTRIES, Head
 
 Array = npt.NDArray[np.float32]
@@ -36,7 +36,12 @@ UNIT_SHAPES: dict[int, tuple[tuple[str, float], ...]] = {
         ("mouthUpperUp{S}", 0.3),
     ),
     10: (("mouthUpperUp{S}", 0.9), ("mh:mouth-elevation", 0.45)),
-    12: (("mouthSmile{S}", 0.80), ("mh:mouth-corner-puller", 0.45)),
+    12: (
+        ("mouthSmile{S}", 0.6),
+        ("mh:mouth-corner-puller", 0.3),
+        ("mouthStretch{S}", 0.3),
+        ("mouthUpperUp{S}", 0.2),
+    ),
     13: (("mh:mouth-upward-retraction", 0.75),),
     14: (("mouthDimple{S}", 1.3), ("mouthPress{S}", 0.35), ("mouthSmile{S}", 0.15)),
     15: (("mouthFrown{S}", 1.3), ("mh:mouth-depression", 0.5)),
@@ -60,6 +65,8 @@ REST_SPREAD = {
     1: 0.22, 2: 0.24, 4: 0.19, 5: 0.11, 6: 0.08, 7: 0.14, 9: 0.03, 10: 0.055, 12: 0.12, 14: 0.12, 15: 0.11,
     17: 0.08, 20: 0.065, 23: 0.12, 38: 0.165, 43: 0.055,
 }  # fmt: skip
+# An expression moves something at least as far as this at its apex, or it would pass for a face at rest.
+LEAST_SHOWN = 0.4
 # No shape is driven beyond this; brows beyond 1 fold over the eye's inner corner, which turns black.
 LIMITS = {
     "eyeSquint": 0.95,
@@ -110,10 +117,19 @@ def frame_times(frames: int) -> list[float]:
 
 def draw_take(expression: str, rng: np.random.Generator) -> Take:
     """Draw a variant, its units' strengths, a little asymmetry and each unit's own timing."""
-    apex = np.zeros((len(UNITS), 2), np.float32)
     variants = VARIANTS[expression]
     shares = np.array([variant.share for variant in variants])
     variant = variants[int(rng.choice(len(variants), p=shares / shares.sum()))]
+    apex = _draw_apex(variant, rng)
+    while variant.units and apex.max() < LEAST_SHOWN:
+        apex = _draw_apex(variant, rng)
+    jitter = rng.uniform(-0.03, 0.03, size=(3, len(UNITS))).astype(np.float32)
+    return Take(expression, apex, 0.04 + jitter[0], 0.44 + jitter[1], 0.62 + jitter[2])
+
+
+def _draw_apex(variant: Variant, rng: np.random.Generator) -> Array:
+    """How strong the units are (A, 2) when a variant is shown once."""
+    apex = np.zeros((len(UNITS), 2), np.float32)
     scale = rng.uniform(1.1, 1.7)  # what photographs are read best by, docs/synthesis.md
     asymmetry = 0.06 if rng.random() < 0.8 else 0.16
     side = int(rng.integers(2))
@@ -128,8 +144,7 @@ def draw_take(expression: str, rng: np.random.Generator) -> Take:
             sides = np.where(np.arange(2) == side, strength, strength * other_side)
         if rng.random() < probability:
             apex[UNIT_INDEX[unit]] = np.maximum(apex[UNIT_INDEX[unit]], sides)
-    jitter = rng.uniform(-0.03, 0.03, size=(3, len(UNITS))).astype(np.float32)
-    return Take(expression, np.clip(apex, 0, 1.45), 0.04 + jitter[0], 0.44 + jitter[1], 0.62 + jitter[2])
+    return np.clip(apex, 0, 1.45)
 
 
 def draw_rest(rng: np.random.Generator) -> Array:

@@ -79,7 +79,7 @@ def shade(
     teeth = ((part == LOWER_TEETH) | (part == UPPER_TEETH)).float()
     lower = 1 - 0.4 * (part == LOWER_TEETH).float()
     arch = smooth_step(0.044, 0.016, surface.canonical[:, 0].abs())
-    front_teeth = teeth * lower * arch * (0.45 + 0.55 * smooth_step(0.0, 0.35, surface.openness))
+    front_teeth = teeth * lower * arch * (0.85 + 0.15 * smooth_step(0.0, 0.35, surface.openness))
     sky = sky + (0.8 * front_teeth)[:, None] * lamps.sky[item]
     visible = torch.maximum(visible, 0.85 * front_teeth)
     soft_visible = torch.stack([visible**0.75, visible, visible], 1)  # blood tints a shadow's edge
