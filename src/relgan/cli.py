@@ -10,7 +10,7 @@ import relgan
 from relgan.cli_data import Check, Prepare, Synthesize, check, prepare, synthesize
 from relgan.cli_machine import Benchmark, Export, benchmark, export
 from relgan.cli_measure import Compare, Normalise, Probe, Test, compare, normalise, probe, test
-from relgan.cli_train import Demo, Evaluate, Pretrain, Train, demo, evaluate, train
+from relgan.cli_train import Average, Demo, Evaluate, Pretrain, Train, average, demo, evaluate, train
 from relgan.cli_use import Embed, Predict, Reenact, embed, predict, reenact
 from relgan.errors import InputError
 
@@ -20,6 +20,7 @@ Verb = (
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Pretrain, tyro.conf.subcommand("pretrain")]
     | Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Average, tyro.conf.subcommand("average")]
     | Annotated[Predict, tyro.conf.subcommand("predict")]
     | Annotated[Embed, tyro.conf.subcommand("embed")]
     | Annotated[Reenact, tyro.conf.subcommand("reenact")]
@@ -56,6 +57,8 @@ def main(arguments: list[str] | None = None) -> None:
             evaluate(verb, shlex.join(["relgan", *arguments]))
         elif isinstance(verb, Pretrain):
             train(verb, shlex.join(["relgan", *arguments]))
+        elif isinstance(verb, Average):
+            average(verb, shlex.join(["relgan", *arguments]))
         elif isinstance(verb, Predict):
             predict(verb)
         elif isinstance(verb, Embed):

@@ -110,6 +110,18 @@ class Train(Pretrain):
 
 
 @dataclass(frozen=True)
+class Average:
+    """The mean of weights that went on from the same ones: better on unlike faces (docs/weights.md)."""
+
+    weights: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="NAME|FOLDER ...")]
+    """Packaged weights (synthetic, wild) or folders made by `relgan train`, two at least."""
+    out: Folder
+    """Folder for the weights."""
+    half: bool = False
+    """Store 16-bit floats: half the size."""
+
+
+@dataclass(frozen=True)
 class Demo:
     """The packaged synthetic people, both stages and a report, within five minutes on two CPU cores."""
 
@@ -263,6 +275,13 @@ def run_protocol(
     )
     print_results(results)
     print(f"{out / 'results.json'}\n{out / 'report.html'}")
+
+
+def average(verb: Average, command: str) -> None:
+    from relgan.averaging import average as run
+
+    run(verb.weights, verb.out, half=verb.half, command=command)
+    print(verb.out)
 
 
 def weights_named(name: str, shipped: bool = False) -> "Weights | None":

@@ -1,0 +1,71 @@
+"""The mean of weights: of each float, with a card that says of what; unlike weights are refused."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from relgan.averaging import average
+from relgan.cli import main
+from relgan.errors import InputError
+from relgan.models import Baseline, Classifier, Discriminator, Generator, initialise
+from relgan.weights import Weights, load_weights, save_weights
+
+
+def trained(folder: Path, seed: int, people: int = 5, dataset: str = "drawn", features: int = 12) -> Weights:
+    source = torch.Generator().manual_seed(seed)
+    generator, classifier = Generator(32, width=0.25), Classifier(2, hidden=16)
+    baseline, discriminator = Baseline(2, 32, features, width=0.25), Discriminator(2, people, 32)
+    for network in (generator, classifier, baseline, discriminator):
+        initialise(network, source)
+    save_weights(
+        folder,
+        generator,
+        ["anger", "fear"],
+        {"dataset": dataset, "command": f"relgan train {seed}"},
+        classifier=classifier,
+        baseline=baseline,
+        discriminator=discriminator,
+    )
+    return load_weights(folder)
+
+
+def test_every_float_is_the_mean_and_the_discriminator_that_of_the_last(tmp_path: Path) -> None:
+    first = trained(tmp_path / "a", 0)
+    second = trained(tmp_path / "b", 1, people=7, dataset="synthetic + drawn")
+    main(["average", str(tmp_path / "a"), str(tmp_path / "b"), "--out", str(tmp_path / "mean")])
+    mean = load_weights(tmp_path / "mean")
+    for name in ("generator", "classifier", "baseline"):
+        one, other, both = (getattr(weights, name).state_dict() for weights in (first, second, mean))
+        for key, value in both.items():
+            if value.is_floating_point():
+                torch.testing.assert_close(value, (one[key] + other[key]) / 2, msg=key)
+    assert mean.discriminator is not None
+    assert second.discriminator is not None
+    for key, value in mean.discriminator.state_dict().items():
+        assert torch.equal(value, second.discriminator.state_dict()[key])
+    told = mean.card.provenance
+    assert told["dataset"] == "drawn + synthetic"
+    assert [part["command"] for part in told["averaged"]] == ["relgan train 0", "relgan train 1"]
+    assert told["command"].startswith("relgan average")
+
+
+def test_what_cannot_be_averaged_is_refused_in_a_line_that_names_it(tmp_path: Path) -> None:
+    trained(tmp_path / "a", 0)
+    trained(tmp_path / "other", 0, features=30)
+    names = [str(tmp_path / name) for name in ("a", "other")]
+    with pytest.raises(InputError, match=r"a: features 12, but .*other has 30"):
+        average(names, tmp_path / "mean")
+    with pytest.raises(InputError, match="two weights or more"):
+        average(names[:1], tmp_path / "mean")
+    with pytest.raises(InputError, match="holds weights already"):
+        average([names[0], names[0]], tmp_path / "a")
+    assert not (tmp_path / "mean").exists()
+
+
+def test_weights_without_a_classifier_do_not_mix_with_those_that_have_one(tmp_path: Path) -> None:
+    weights = trained(tmp_path / "a", 0)
+    save_weights(tmp_path / "bare", weights.generator, ["anger", "fear"], {}, baseline=weights.baseline)
+    names = [str(tmp_path / name) for name in ("bare", "a")]
+    with pytest.raises(InputError, match="bare: holds other networks"):
+        average(names, tmp_path / "mean")
