@@ -12,7 +12,14 @@ from relgan.models import Baseline, Classifier, Discriminator, Generator, initia
 from relgan.weights import Weights, load_weights, save_weights
 
 
-def trained(folder: Path, seed: int, people: int = 5, dataset: str = "drawn", features: int = 12) -> Weights:
+def trained(
+    folder: Path,
+    seed: int,
+    people: int = 5,
+    dataset: str | None = "drawn",
+    features: int = 12,
+    start: str | None = None,
+) -> Weights:
     source = torch.Generator().manual_seed(seed)
     generator, classifier = Generator(32, width=0.25), Classifier(2, hidden=16)
     baseline, discriminator = Baseline(2, 32, features, width=0.25), Discriminator(2, people, 32)
@@ -22,7 +29,7 @@ def trained(folder: Path, seed: int, people: int = 5, dataset: str = "drawn", fe
         folder,
         generator,
         ["anger", "fear"],
-        {"dataset": dataset, "command": f"relgan train {seed}"},
+        {"dataset": dataset, "start": start, "command": f"relgan train {seed}"},
         classifier=classifier,
         baseline=baseline,
         discriminator=discriminator,
@@ -48,6 +55,25 @@ def test_every_float_is_the_mean_and_the_discriminator_that_of_the_last(tmp_path
     assert told["dataset"] == "drawn + synthetic"
     assert [part["command"] for part in told["averaged"]] == ["relgan train 0", "relgan train 1"]
     assert told["command"].startswith("relgan average")
+
+
+def test_weights_that_began_apart_are_told_of_and_kin_are_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = trained(tmp_path / "a", 0)
+    trained(tmp_path / "b", 1, start=first.digest()[:16])
+    trained(tmp_path / "c", 2, dataset=None)
+    a, b, c = (str(tmp_path / name) for name in "abc")
+    main(["average", a, b, "--out", str(tmp_path / "ab")])
+    assert "warning" not in capsys.readouterr().err
+    trained(tmp_path / "d", 3, start=load_weights(tmp_path / "ab").digest()[:16])
+    main(["average", a, str(tmp_path / "ab"), str(tmp_path / "d"), "--out", str(tmp_path / "abd")])
+    assert "warning" not in capsys.readouterr().err
+    main(["average", a, b, c, "--out", str(tmp_path / "abc")])
+    warned = capsys.readouterr().err
+    assert f"{c}: did not go on from the others" in warned
+    assert warned.count("did not go on") == 1
+    assert load_weights(tmp_path / "abc").card.provenance["dataset"] == "drawn"
 
 
 def test_what_cannot_be_averaged_is_refused_in_a_line_that_names_it(tmp_path: Path) -> None:

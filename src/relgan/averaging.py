@@ -1,7 +1,7 @@
 """The mean of weights that went on from the same ones (Wortsman et al. 2022): as fast as one of them, and
 better on faces that are unlike those they learnt from (docs/weights.md)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import TypeVar
@@ -28,7 +28,14 @@ SAME = (
 """What the cards must agree on."""
 
 
-def average(names: Sequence[str], out: Path, *, half: bool = False, command: str = "") -> Card:
+def average(
+    names: Sequence[str],
+    out: Path,
+    *,
+    half: bool = False,
+    command: str = "",
+    warn: Callable[[str], None] = print,
+) -> Card:
     """Write the mean of several weights; returns its card.
 
     The discriminator, which knows the people of its own training alone, is the last one's, and so is all
@@ -39,6 +46,7 @@ def average(names: Sequence[str], out: Path, *, half: bool = False, command: str
         out: folder to make.
         half: store 16-bit floats.
         command: for the card.
+        warn: is told of weights that began apart from the others.
 
     Raises:
         InputError: fewer than two; they are no weights, or not of the same networks; ``out`` holds weights.
@@ -49,11 +57,17 @@ def average(names: Sequence[str], out: Path, *, half: bool = False, command: str
         raise InputError(f"--out {out}: holds weights already; choose another folder")
     found = [load_weights(name) for name in names]
     last = found[-1]
+    kin = [_kin(weights) for weights in found]
     for name, weights in zip(names[:-1], found[:-1], strict=True):
         _check_alike(name, weights, names[-1], last)
-    datasets = dict.fromkeys(
-        part for weights in found for part in str(weights.card.provenance.get("dataset", "")).split(" + ")
-    )
+    for k, name in enumerate(names):
+        if not kin[k] & set().union(*kin[:k], *kin[k + 1 :]):
+            warn(
+                f"{name}: did not go on from the others, nor from what they went on from; "
+                "the mean of trainings that began apart reads nothing: test it"
+            )
+    told = [weights.card.provenance.get("dataset") or "" for weights in found]
+    datasets = dict.fromkeys(part for names_of in told for part in names_of.split(" + ") if part)
     provenance = last.card.provenance | {
         "dataset": " + ".join(datasets),
         "half": half,
@@ -86,6 +100,13 @@ def _check_alike(name: str, weights: Weights, other_name: str, other: Weights) -
             raise InputError(
                 f"{name}: {key} {one}, but {other_name} has {two}; average weights that went on from the same"
             )
+
+
+def _kin(weights: Weights) -> set[str]:
+    """Digests of these weights, of those they went on from, and of those they are the mean of."""
+    told = weights.card.provenance
+    averaged = {part["digest"] for part in told.get("averaged", [])}
+    return averaged | {weights.digest()[:16]} | ({told["start"]} if told.get("start") else set())
 
 
 def _mean(networks: Sequence[Network]) -> Network:

@@ -280,7 +280,13 @@ def run_protocol(
 def average(verb: Average, command: str) -> None:
     from relgan.averaging import average as run
 
-    run(verb.weights, verb.out, half=verb.half, command=command)
+    run(
+        verb.weights,
+        verb.out,
+        half=verb.half,
+        command=command,
+        warn=lambda line: warn(f"relgan: warning: {line}"),
+    )
     print(verb.out)
 
 
