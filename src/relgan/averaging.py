@@ -98,7 +98,8 @@ def _check_alike(name: str, weights: Weights, other_name: str, other: Weights) -
         one, two = getattr(weights.card, key), getattr(other.card, key)
         if one != two:
             raise InputError(
-                f"{name}: {key} {one}, but {other_name} has {two}; average weights that went on from the same"
+                f"{name}: {key} {one}, but {other_name} has {two}; "
+                "average weights that went on from the same ones"
             )
 
 

@@ -113,7 +113,7 @@ class Train(Pretrain):
 class Average:
     """The mean of weights that went on from the same ones: better on unlike faces (docs/weights.md)."""
 
-    weights: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="NAME|FOLDER ...")]
+    weights: Annotated[tuple[str, ...], tyro.conf.Positional, optional("NAME|FOLDER ...")]
     """Packaged weights (synthetic, wild) or folders made by `relgan train`, two at least."""
     out: Folder
     """Folder for the weights."""
