@@ -1,18 +1,15 @@
-"""The mean of weights that went on from the same ones (Wortsman et al. 2022): as fast as one of them, and
-better on faces that are unlike those they learnt from (docs/weights.md)."""
+"""The mean of weights that went on from the same ones (Wortsman et al. 2022): as fast as one of them, and at
+times better on faces that are unlike those they learnt from (docs/experiments.md#averages)."""
 
 from collections.abc import Callable, Sequence
-from copy import deepcopy
 from pathlib import Path
-from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor
 
 from relgan.errors import InputError
 from relgan.weights import CARD, DISCRIMINATOR, Card, Weights, load_weights, save_weights
 
-Network = TypeVar("Network", bound=nn.Module)
 SAME = (
     "size",
     "expression_dim",
@@ -57,33 +54,35 @@ def average(
         raise InputError(f"--out {out}: holds weights already; choose another folder")
     found = [load_weights(name) for name in names]
     last = found[-1]
-    kin = [_kin(weights) for weights in found]
     for name, weights in zip(names[:-1], found[:-1], strict=True):
         _check_alike(name, weights, names[-1], last)
+    digests = [weights.digest()[:16] for weights in found]
+    kin = [_kin(digest, weights) for digest, weights in zip(digests, found, strict=True)]
     for k, name in enumerate(names):
         if not kin[k] & set().union(*kin[:k], *kin[k + 1 :]):
             warn(
                 f"{name}: did not go on from the others, nor from what they went on from; "
                 "the mean of trainings that began apart reads nothing: test it"
             )
-    told = [weights.card.provenance.get("dataset") or "" for weights in found]
-    datasets = dict.fromkeys(part for names_of in told for part in names_of.split(" + ") if part)
     provenance = last.card.provenance | {
-        "dataset": " + ".join(datasets),
+        "dataset": " + ".join(dict.fromkeys(name for weights in found for name in weights.datasets())),
         "half": half,
         "averaged": [
-            {"digest": weights.digest()[:16], "command": weights.card.provenance.get("command")}
-            for weights in found
+            {"digest": digest, "command": weights.card.provenance.get("command")}
+            for digest, weights in zip(digests, found, strict=True)
         ],
         "command": command,
     }
+    for name, network in last.networks().items():
+        if name != DISCRIMINATOR:
+            network.load_state_dict(_mean([weights.networks()[name].state_dict() for weights in found]))
     return save_weights(
         out,
-        _mean([weights.generator for weights in found]),
+        last.generator,
         last.card.expressions,
         provenance,
-        classifier=_mean_of_some([weights.classifier for weights in found]),
-        baseline=_mean_of_some([weights.baseline for weights in found]),
+        classifier=last.classifier,
+        baseline=last.baseline,
         discriminator=last.discriminator,
         align=last.card.align,
         half=half,
@@ -103,28 +102,18 @@ def _check_alike(name: str, weights: Weights, other_name: str, other: Weights) -
             )
 
 
-def _kin(weights: Weights) -> set[str]:
+def _kin(digest: str, weights: Weights) -> set[str]:
     """Digests of these weights, of those they went on from, and of those they are the mean of."""
     told = weights.card.provenance
     averaged = {part["digest"] for part in told.get("averaged", [])}
-    return averaged | {weights.digest()[:16]} | ({told["start"]} if told.get("start") else set())
+    return averaged | {digest} | ({told["start"]} if told.get("start") else set())
 
 
-def _mean(networks: Sequence[Network]) -> Network:
-    """A network whose floats are the mean of those of the others; what counts is the last one's."""
-    mean = deepcopy(networks[-1])
-    states = [network.state_dict() for network in networks]
-    mean.load_state_dict(
-        {
-            key: torch.stack([state[key].double() for state in states]).mean(0).to(value.dtype)
-            if value.is_floating_point()
-            else value
-            for key, value in states[-1].items()
-        }
-    )
-    return mean
-
-
-def _mean_of_some(networks: Sequence[Network | None]) -> Network | None:
-    there = [network for network in networks if network is not None]
-    return _mean(there) if there else None
+def _mean(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of each float; what counts is the last one's."""
+    return {
+        key: torch.stack([state[key].double() for state in states]).mean(0).to(value.dtype)
+        if value.is_floating_point()
+        else value
+        for key, value in states[-1].items()
+    }

@@ -111,7 +111,7 @@ class Train(Pretrain):
 
 @dataclass(frozen=True)
 class Average:
-    """The mean of weights that went on from the same ones: better on unlike faces (docs/weights.md)."""
+    """The mean of weights that went on from the same ones: at times better on unlike faces."""
 
     weights: Annotated[tuple[str, ...], tyro.conf.Positional, optional("NAME|FOLDER ...")]
     """Packaged weights (synthetic, wild) or folders made by `relgan train`, two at least."""

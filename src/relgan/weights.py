@@ -122,10 +122,13 @@ class Weights:
             baseline=None if baseline is None else baseline.eval(),
         )
 
+    def datasets(self) -> list[str]:
+        """The data sets that the card names."""
+        return [name for name in (self.card.provenance.get("dataset") or "").split(" + ") if name]
+
     def learnt_from(self, dataset: str) -> bool:
         """Whether the card names this data set of photographs; rendered people are others each time."""
-        names = (self.card.provenance.get("dataset") or "").split(" + ")
-        return dataset != "synthetic" and dataset in names
+        return dataset != "synthetic" and dataset in self.datasets()
 
     def caution(self, dataset: str, option: str) -> str | None:
         """What to tell who measures these weights, named by an option, on a data set they learnt from."""

@@ -6,7 +6,6 @@ from relgan.expressions import CANONICAL
 from relgan.synthesis.camera import landmarks_of
 from relgan.synthesis.emfacs import VARIANTS
 from relgan.synthesis.expressions import (
-    LEAST_SHOWN,
     UNIT_INDEX,
     UNITS,
     draw_take,
@@ -50,7 +49,7 @@ def test_the_textbooks_mark_of_an_expression_is_often_missing(expression, mark):
 @pytest.mark.parametrize("expression", sorted(set(CANONICAL) - {"neutral"}))
 def test_something_is_always_shown(expression):
     apexes = [draw_take(expression, np.random.default_rng(seed)).apex for seed in range(200)]
-    assert min(apex.max() for apex in apexes) >= LEAST_SHOWN
+    assert min(apex.max() for apex in apexes) > 0.4
 
 
 def test_smiles_and_raised_brows_in_sadness_are_of_every_strength():
