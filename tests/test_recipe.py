@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from torch import nn
 
+from relgan.averaging import mean_network
 from relgan.benchmark import personal, recipe
 from relgan.benchmark.recipe import BASELINE, ROWS, Recipe, run_rows, summary
 from relgan.config import preset
@@ -66,6 +68,36 @@ def test_the_first_row_is_what_evaluate_does(case: Recipe, tmp_path: Path) -> No
         pd.testing.assert_frame_equal(ours.drop(columns="method"), same)
 
 
+def test_halfway_reads_with_the_mean_of_the_weights_before_and_after(
+    case: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = load_weights("wild")
+    config = replace(begun.fitted(QUICK), size=begun.card.size)
+    meant: list[list[nn.Module]] = []
+
+    def noting(networks: Any) -> Any:
+        meant.append(list(networks))
+        return mean_network(networks)
+
+    monkeypatch.setattr(recipe, "mean_network", noting)
+    names = ("relgan", "halfway", "baseline", "baseline-halfway")
+    run_rows(
+        replace(case, config=config, start=begun),
+        [ROWS[name] for name in names],
+        case.study.folds[0],
+        0,
+        tmp_path,
+    )
+    assert begun.baseline is not None
+    assert [first for first, _ in meant] == [begun.generator, begun.baseline.encoder]
+    tables = {
+        name: read_predictions(tmp_path / name / "seed_0/fold_0/predictions.csv")[["anger", "happiness"]]
+        for name in names
+    }
+    for name in ("", "baseline-"):
+        assert (tables[f"{name}halfway"] - tables[name.strip("-") or "relgan"]).abs().to_numpy().max() > 0
+
+
 def test_the_summary_compares_each_row_with_the_first(case: Recipe, tmp_path: Path) -> None:
     for fold in case.study.folds[:2]:
         for seed in (0, 1):
@@ -83,7 +115,10 @@ def test_the_summary_compares_each_row_with_the_first(case: Recipe, tmp_path: Pa
 
 def test_every_row_departs_from_the_recipe() -> None:
     case = Recipe(None, preset("fast"), load_weights("wild"), None)  # type: ignore[arg-type]
-    settings = [(row in BASELINE, *case.of(row), row.views, row.frozen, row.reach) for row in ROWS.values()]
+    settings = [
+        (row in BASELINE, *case.of(row), row.views, row.frozen, row.reach, row.halfway)
+        for row in ROWS.values()
+    ]
     for place, row in enumerate(ROWS.values()):
         assert settings.count(settings[place]) == 1, row.name
 

@@ -1,14 +1,18 @@
 """The mean of weights that went on from the same ones (Wortsman et al. 2022): as fast as one of them, and at
 times better on faces that are unlike those they learnt from (docs/experiments.md#averages)."""
 
+import copy
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from relgan.errors import InputError
 from relgan.weights import CARD, DISCRIMINATOR, Card, Weights, load_weights, save_weights
+
+Module = TypeVar("Module", bound=nn.Module)
 
 SAME = (
     "size",
@@ -107,6 +111,15 @@ def _kin(digest: str, weights: Weights) -> set[str]:
     told = weights.card.provenance
     averaged = {part["digest"] for part in told.get("averaged", [])}
     return averaged | {digest} | ({told["start"]} if told.get("start") else set())
+
+
+def mean_network(networks: Sequence[Module]) -> Module:
+    """A network whose weights are the mean of those of some, on the last one's device."""
+    made = copy.deepcopy(networks[-1])
+    device = next(made.parameters()).device
+    states = [{key: value.to(device) for key, value in one.state_dict().items()} for one in networks]
+    made.load_state_dict(_mean(states))
+    return made
 
 
 def _mean(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -21,6 +21,7 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor
 
+from relgan.averaging import mean_network
 from relgan.cli_train import numbers, weights_named
 from relgan.config import Config, RecognitionConfig, Schedule, preset, tuned
 from relgan.crossval import folds_to_run
@@ -69,6 +70,8 @@ class Row:
         views: how many test-time views the probabilities are the mean of.
         frozen: whether stage 2 leaves the encoder as it is.
         reach: how far training crops are shifted and turned.
+        halfway: whether stage 2 (and the pictures) take the mean of the weights that the fold began with and
+            those that it trained (Wortsman et al. 2022, WiSE-FT).
     """
 
     name: str
@@ -77,6 +80,7 @@ class Row:
     views: int = 10
     frozen: bool = True
     reach: Reach = PAPER_REACH
+    halfway: bool = False
 
 
 def stage1(**values: Any) -> Change:
@@ -133,6 +137,7 @@ RELGAN = (
     Row("codes-of-1-view", stage2(variants=1)),
     Row("codes-of-40-views", stage2(variants=40)),
     Row("encoder-tuned", frozen=False),
+    Row("halfway", halfway=True),
     Row("test-1-view", views=1),
     Row("test-2-views", views=2),
     Row("test-6-views", views=6),
@@ -140,6 +145,7 @@ RELGAN = (
 BASELINE = (
     Row("baseline"),
     Row("baseline-scratch", scratch=True),
+    Row("baseline-halfway", halfway=True),
     Row("baseline-7-features", baseline(features=7)),
     Row("baseline-no-jitter", baseline(jitter=0.0)),
     Row("baseline-centre-crops", reach=Reach(shift=0)),
@@ -171,7 +177,7 @@ class Recipe:
     def mark(self, row: Row) -> str:
         """Changes with whatever the row's outcome depends on."""
         config, start = self.of(row)
-        return f"{fingerprint(self.study, config, start)} {row.views} {row.frozen} {row.reach}"
+        return f"{fingerprint(self.study, config, start)} {row.views} {row.frozen} {row.reach} {row.halfway}"
 
 
 @dataclass(frozen=True)
@@ -222,30 +228,40 @@ def _run_relgans(recipe: Recipe, rows: list[Row], parts: Parts, seed: int, index
         validate=lambda made: quick_score(made.expression_encoder, train, parts.validation, size, fabric),
         start=start,
     )
-    generator, encoder = trained.generator, trained.generator.expression_encoder
-    measured = _measure(generator, parts, size, seed, fabric) | {"step": trained.step}
+    encoder = trained.generator.expression_encoder
 
     @cache
-    def codes(views: tuple[int, ...]) -> Tensor:
-        return encode(encoder, train, views, size, fabric)
+    def generator(halfway: bool) -> Generator:
+        if not halfway:
+            return trained.generator
+        assert start is not None
+        return mean_network([start.generator, trained.generator])
 
     @cache
-    def classifier(settings: RecognitionConfig) -> Classifier:
-        labels, classes = train.expression.cpu(), len(train.classes)
-        return train_classifier(codes(views_for(len(train), settings)), labels, classes, settings, seed)
+    def measured(halfway: bool) -> dict[str, Any]:
+        return _measure(generator(halfway), parts, size, seed, fabric) | {"step": trained.step}
+
+    @cache
+    def codes(halfway: bool, views: tuple[int, ...]) -> Tensor:
+        return encode(generator(halfway).expression_encoder, train, views, size, fabric)
+
+    @cache
+    def classifier(halfway: bool, settings: RecognitionConfig) -> Classifier:
+        seen, labels = codes(halfway, views_for(len(train), settings)), train.expression.cpu()
+        return train_classifier(seen, labels, len(train.classes), settings, seed)
 
     for row in rows:
         settings = recipe.of(row)[0].recognition
         folder = _folder(out, row, seed, index)
         if row.frozen:
-            views = SOME_VIEWS[row.views]
-            answers = predict_codes(encoder, classifier(settings), parts.test, size, fabric, views)
+            reader, head = generator(row.halfway).expression_encoder, classifier(row.halfway, settings)
+            answers = predict_codes(reader, head, parts.test, size, fabric, SOME_VIEWS[row.views])
         else:
             network = baseline(features=config.expression_dim)(config)
             begun = baseline_of(network, len(train.classes))
             begun.encoder.load_state_dict(encoder.state_dict())
             answers = _baseline_answers(recipe, row, network, begun, parts, seed, folder)
-        _write(folder, recipe.mark(row), parts.test, answers, measured if row.frozen else {})
+        _write(folder, recipe.mark(row), parts.test, answers, measured(row.halfway) if row.frozen else {})
     (work / "relgan" / CHECKPOINT).unlink(missing_ok=True)
 
 
@@ -265,16 +281,24 @@ def _run_baselines(recipe: Recipe, rows: list[Row], parts: Parts, seed: int, ind
 def _baseline_answers(
     recipe: Recipe, row: Row, config: Config, begin: Baseline | None, parts: Parts, seed: int, folder: Path
 ) -> Floats:
+    train, size, fabric = parts.train, config.size, recipe.fabric
     model = train_baseline(
-        parts.train,
+        train,
         config,
         seed=seed,
         out=folder / "baseline",
-        fabric=recipe.fabric,
+        fabric=fabric,
         held_out=parts.validation,
         start=begin,
     ).model
-    return predict_baseline(model, parts.test, config.size, recipe.fabric, SOME_VIEWS[row.views])
+    if not row.halfway:
+        return predict_baseline(model, parts.test, size, fabric, SOME_VIEWS[row.views])
+    assert begin is not None
+    encoder = mean_network([begin.encoder, model.encoder])  # its features are others: stage 2 reads them
+    codes = encode(encoder, train, views_for(len(train), config.recognition), size, fabric)
+    labels, classes = train.expression.cpu(), len(train.classes)
+    classifier = train_classifier(codes, labels, classes, config.recognition, seed)
+    return predict_codes(encoder, classifier, parts.test, size, fabric, SOME_VIEWS[row.views])
 
 
 def _measure(generator: Generator, parts: Parts, size: int, seed: int, fabric: Fabric) -> dict[str, Any]:
