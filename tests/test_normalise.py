@@ -7,7 +7,14 @@ import pandas as pd
 import pytest
 
 from relgan.cli import main
-from relgan.normalise import normalised, normalised_scores, person_centred, person_normalised
+from relgan.normalise import (
+    normalised,
+    normalised_scores,
+    person_centred,
+    person_normalised,
+    rest_centred,
+    rest_normalised,
+)
 
 from .test_cli import fails
 
@@ -37,8 +44,12 @@ def test_the_own_offset_of_a_person_goes() -> None:
     without = person_normalised(p, table.subject)
     assert without.sum(1) == pytest.approx(1)
     assert np.array(EXPRESSIONS)[without.argmax(1)].tolist() == table.truth.tolist()
-    same = person_normalised(answers(offset=0.0)[1], table.subject)
-    assert without == pytest.approx(same)
+    # Of three pictures' mean three quarters go, and a quarter of the offset is left.
+    logs = np.log(p) - 0.75 * np.log(p).reshape(4, 3, 3).mean(1).repeat(3, axis=0)
+    assert np.log(without) - np.log(without)[:, :1] == pytest.approx(logs - logs[:, :1])
+    many = [np.tile(answers(offset=size)[1], (1000, 1)) for size in (3.0, 0.0)]
+    one, other = (person_normalised(rows, list(table.subject) * 1000) for rows in many)
+    assert one == pytest.approx(other, abs=1e-3)
 
 
 def test_one_picture_of_a_person_stays_as_it_is() -> None:
@@ -54,6 +65,53 @@ def test_codes_lose_their_persons_mean_and_keep_that_of_all() -> None:
     assert without[:3].mean(0) == pytest.approx(codes.mean(0))
     assert without[3:].mean(0) == pytest.approx(codes.mean(0))
     assert without[0] - without[1] == pytest.approx(codes[0] - codes[1])
+
+
+def test_people_are_compared_at_rest_however_often_they_smile() -> None:
+    """With what they show most of the time taken for theirs, smiles would be lost."""
+    table, p = answers(offset=1.5)
+    smiles = np.flatnonzero(table.truth == "happiness")
+    rows = np.concatenate([np.arange(len(table)), np.repeat(smiles, 20)])
+    table, p = table.iloc[rows].reset_index(drop=True), p[rows]
+    resting = (table.truth == "neutral").to_numpy()
+    smiling = (table.truth == "happiness").to_numpy()
+
+    def read(probabilities: np.ndarray) -> tuple[float, float]:
+        """The share of smiles that is found, and the least that happiness is given in one."""
+        return (probabilities.argmax(1) == 1)[smiling].mean(), probabilities[smiling, 1].min()
+
+    assert read(p)[0] < 0.5
+    found, least = read(rest_normalised(p, table.subject, resting))
+    assert found == 1
+    assert least > 0.4 > read(person_normalised(p, table.subject))[1]
+    one = rest_normalised(p[:6], table.subject[:6], resting[:6])
+    logs = np.log(p[:6])
+    half = (logs[2] - logs[5]) / 4  # half of how far either is from the mean of the two
+    shifted = logs - np.repeat([half, -half], 3, axis=0)
+    assert np.log(one) - np.log(one)[:, :1] == pytest.approx(shifted - shifted[:, :1])
+
+
+def test_codes_are_the_same_at_rest() -> None:
+    codes = np.random.default_rng(0).normal(size=(6, 2)) + np.array([[5.0, 0.0]] * 3 + [[0.0, 5.0]] * 3)
+    resting = np.array([True, True, False, True, False, False])
+    without = rest_centred(codes, ["a"] * 3 + ["b"] * 3, resting)
+    assert without[:2].mean(0) == pytest.approx(without[3])
+    assert without[2] - without[0] == pytest.approx(codes[2] - codes[0])
+
+
+@pytest.mark.parametrize("which", [["--neutral-pattern", r"/2\."], ["--neutral", "rest"]])
+def test_the_verb_compares_people_at_rest(tmp_path: Path, which: list[str]) -> None:
+    table, p = answers(offset=1.5)
+    table["rest"] = np.where(table.truth == "neutral", "Yes", "")
+    table["code_00"] = np.arange(len(table)) * 1.0
+    both = pd.concat([table.assign(method=name) for name in ("relgan", "baseline")], ignore_index=True)
+    both.to_csv(tmp_path / "faces.csv", index=False)
+    main(["normalise", str(tmp_path / "faces.csv"), *which, "--out", str(tmp_path / "out.csv")])
+    found = pd.read_csv(tmp_path / "out.csv")
+    expected = rest_normalised(p, table.subject, (table.truth == "neutral").to_numpy())
+    assert found[EXPRESSIONS].to_numpy() == pytest.approx(np.tile(expected, (2, 1)), abs=1e-5)
+    assert found.code_00.tolist() == pytest.approx([4.5, 5.5, 6.5] * 8)
+    assert found.expression.tolist() == [EXPRESSIONS[k] for k in np.tile(expected, (2, 1)).argmax(1)]
 
 
 def test_methods_and_seeds_are_kept_apart() -> None:
@@ -141,6 +199,20 @@ def test_bad_tables_and_people_are_one_line(tmp_path: Path, capsys: pytest.Captu
         capsys, "normalise", path, "--subject-pattern", "(0)", "--expressions", "luck", *out
     )
     assert "brackets" in fails(capsys, "normalise", path, "--subject-pattern", "000", *out)
+    assert "--neutral rest: the table has no such column" in fails(
+        capsys, "normalise", path, "--neutral", "rest", "--subject-pattern", "(.*)/", *out
+    )
+    for pattern, said in (
+        ("[", "not a regular"),
+        ("9", "no row is at rest"),
+        ("001/0", "000 has no picture"),
+    ):
+        assert said in fails(
+            capsys, "normalise", path, "--neutral-pattern", pattern, "--subject-pattern", "(.*)/", *out
+        )
+    assert "is the only person" in fails(
+        capsys, "normalise", path, "--neutral-pattern", "0", "--subject-pattern", "(0)", *out
+    )
     table.assign(subject=["", *table.subject[1:]]).to_csv(path, index=False)
     assert "row 1 names nobody" in fails(capsys, "normalise", path, *out)
     table.assign(anger="much").to_csv(path, index=False)

@@ -128,18 +128,22 @@ def test_unknown_rows_are_refused(tmp_path: Path) -> None:
         recipe.main(["jaffe", str(tmp_path), "--out", str(tmp_path), "--rows", "luck"])
 
 
+def people_with_offsets(classes: list[str], offset: float) -> pd.DataFrame:
+    """Three people who each look as if always showing one expression more, 15 pictures each."""
+    rows = []
+    for person in range(3):
+        for shown in range(15):
+            logs = offset * np.eye(3)[person] + np.eye(3)[shown % 3]
+            p = np.exp(logs) / np.exp(logs).sum()
+            rows.append((f"{shown}.png", str(person), classes[shown % 3], "relgan", classes[p.argmax()], *p))
+    return pd.DataFrame(rows, columns=["path", "subject", "expression", "method", "predicted", *classes])
+
+
 def test_normalisation_is_tried_with_few_pictures_and_uneven_ones(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """People who each look as if always showing one expression more, 15 pictures each."""
-    classes, rows = ["anger", "fear", "sadness"], []
-    for person in range(3):
-        for shown in range(15):
-            logs = 3.0 * np.eye(3)[person] + np.eye(3)[shown % 3]
-            p = np.exp(logs) / np.exp(logs).sum()
-            rows.append((f"{shown}.png", str(person), classes[shown % 3], "relgan", classes[p.argmax()], *p))
-    columns = ["path", "subject", "expression", "method", "predicted", *classes]
-    table = pd.DataFrame(rows, columns=columns)
+    classes = ["anger", "fear", "sadness"]
+    table = people_with_offsets(classes, 3.0)
     plain, without = personal.accuracies(table, classes, 15, None)
     assert (plain, without) == (pytest.approx(1 / 3), 1)
     few = personal.accuracies(table, classes, 2, None)[1]
@@ -149,4 +153,13 @@ def test_normalisation_is_tried_with_few_pictures_and_uneven_ones(
     both = pd.concat([table, table.assign(method="baseline")])
     both.to_csv(tmp_path / "predictions.csv", index=False)
     personal.main(str(tmp_path / "predictions.csv"))
-    assert "15: 33.3 %, 100.0 %" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "15: 33.3 %, 100.0 %" in said
+    assert "at rest" not in said
+
+    classes = ["anger", "fear", "neutral"]
+    resting = people_with_offsets(classes, 1.5)
+    assert personal.accuracies_at_rest(resting, classes, 2) == (pytest.approx(1 / 3), 1)
+    pd.concat([resting, resting.assign(method="baseline")]).to_csv(tmp_path / "predictions.csv", index=False)
+    personal.main(str(tmp_path / "predictions.csv"))
+    assert "at rest" in capsys.readouterr().out

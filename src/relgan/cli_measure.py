@@ -98,6 +98,10 @@ class Normalise:
     """Regular expression whose group is the person, searched in each picture's name instead."""
     expressions: SomeNames = None
     """What people were asked to show, such as anger,fear,neutral; all of the table's where not given."""
+    neutral: SomeColumn = None
+    """Compare people at rest, not in all pictures: the column that holds neutral, 1, true or yes there."""
+    neutral_pattern: SomePattern = None
+    """The same by a regular expression that is found in the names of pictures of people at rest."""
 
 
 def test(verb: Test, command: str) -> None:
@@ -167,14 +171,15 @@ def compare(verb: Compare) -> None:
 def normalise(verb: Normalise) -> None:
     from relgan.cli_use import ending
     from relgan.expressions import canonical
-    from relgan.normalise import normalised, numbers_in, people_in
+    from relgan.normalise import normalised, numbers_in, people_in, rest_in
     from relgan.probe_file import read_table
     from relgan.tables import table_writer
 
     table = numbers_in(read_table(verb.table), verb.table)
     words = None if verb.expressions is None else verb.expressions.split(",")
     shown = words and [canonical(word) or word for word in words]
-    result = normalised(table, people_in(table, verb.subject_pattern, verb.subject), shown)
+    people = people_in(table, verb.subject_pattern, verb.subject)
+    result = normalised(table, people, shown, rest_in(table, verb.neutral_pattern, verb.neutral))
     with ending([]):
         writer = table_writer(verb.out, [str(name) for name in result])
         writer.write(result)

@@ -1,8 +1,10 @@
 """Person-specific normalisation: what all pictures of a person have in common is taken out of the answers.
 
 A face at rest is not the same for all: brows that lie low are anger to a network in every picture of a
-person. Where several pictures of everyone are at hand, that offset can be seen and taken away (Baltrusaitis,
-Mahmoud and Robinson 2015, for action units).
+person. Where several pictures of everyone are at hand, or one of everyone at rest, that offset can be seen
+and taken away (Baltrusaitis, Mahmoud and Robinson 2015, for action units): from codes all of it, from answers
+n / (n + 1) of what n pictures show, as if there were one picture more that tells nothing of the person, or
+half of what the face at rest shows (docs/measures.md#each-person-normalised).
 """
 
 import re
@@ -22,10 +24,16 @@ from relgan.significance import accuracy_interval
 
 FLOOR = 1e-6
 """Probabilities below what a table shows count as this."""
+REST_SHARE = 0.5
+"""How much of what sets their face at rest apart is taken out of answers; chosen on rendered strangers."""
 CODE = re.compile(r"code_\d+")
 SAID = ("predicted", "expression")
 """Columns that name the likeliest expression: in predictions.csv, where ``expression`` is the truth, and in
 tables of `relgan predict`."""
+PLACES = ("input", "path")
+"""Columns that name the picture: in tables of `relgan predict` and `embed`, and in predictions.csv."""
+AT_REST = ("neutral", "1", "1.0", "true", "yes")
+"""What a column says of a face at rest."""
 
 Floats = NDArray[np.floating]
 
@@ -33,8 +41,9 @@ Floats = NDArray[np.floating]
 def person_normalised(probabilities: Floats, people: Sequence[object] | NDArray[np.generic]) -> Floats:
     """Probabilities without what they have in common over the pictures of a person.
 
-    The person's mean log-probabilities are subtracted, as if everyone showed every expression equally often.
-    A person with a single picture has nothing to compare it with and stays as they are.
+    Of the person's mean log-probabilities over n pictures n / (n + 1) are subtracted, as if everyone showed
+    every expression equally often. A person with a single picture has nothing to compare it with and stays as
+    they are.
 
     Args:
         probabilities: (N, C); rows sum to 1.
@@ -45,7 +54,50 @@ def person_normalised(probabilities: Floats, people: Sequence[object] | NDArray[
     """
     logs = np.log(np.maximum(probabilities, FLOOR))
     _, person = np.unique(np.asarray(people).astype(str), return_inverse=True)
-    logs = np.where((np.bincount(person) > 1)[person][:, None], logs - _means(logs, person), logs)
+    pictures = np.bincount(person)[person][:, None]
+    return _softmax(logs - np.where(pictures > 1, pictures / (pictures + 1), 0) * _means(logs, person))
+
+
+def rest_normalised(
+    probabilities: Floats, people: Sequence[object] | NDArray[np.generic], at_rest: NDArray[np.bool_]
+) -> Floats:
+    """Probabilities without what sets a person at rest apart from the others at rest.
+
+    Of a person's mean log-probabilities over the pictures at rest, less the mean of all people's, half is
+    subtracted. However often somebody shows an expression, it stays.
+
+    Args:
+        probabilities: (N, C); rows sum to 1.
+        people: (N,) whose face each row is.
+        at_rest: (N,) which rows show somebody at rest; everyone needs one.
+
+    Returns:
+        (N, C); rows sum to 1.
+    """
+    logs = np.log(np.maximum(probabilities, FLOOR))
+    return _softmax(logs - REST_SHARE * _offsets_at_rest(logs, people, at_rest))
+
+
+def rest_centred(
+    codes: Floats, people: Sequence[object] | NDArray[np.generic], at_rest: NDArray[np.bool_]
+) -> Floats:
+    """Codes (N, D) less what sets their person's mean at rest apart from the mean of all people's; everyone
+    needs a picture at rest."""
+    result: Floats = codes - _offsets_at_rest(codes, people, at_rest)
+    return result
+
+
+def _offsets_at_rest(
+    values: Floats, people: Sequence[object] | NDArray[np.generic], at_rest: NDArray[np.bool_]
+) -> Floats:
+    """(N, C): for each row the mean of its person at rest less the mean of all people's such means."""
+    names, person = np.unique(np.asarray(people).astype(str), return_inverse=True)
+    means = np.stack([values[at_rest & (person == k)].mean(axis=0) for k in range(len(names))])
+    offsets: Floats = (means - means.mean(axis=0))[person]
+    return offsets
+
+
+def _softmax(logs: Floats) -> Floats:
     raised = np.exp(logs - logs.max(axis=1, keepdims=True))
     result: Floats = raised / raised.sum(axis=1, keepdims=True)
     return result
@@ -121,41 +173,113 @@ def numbers_in(table: pd.DataFrame, place: Path) -> pd.DataFrame:
 
 
 def normalised(
-    table: pd.DataFrame, people: Sequence[object], shown: Sequence[str] | None = None
+    table: pd.DataFrame,
+    people: Sequence[object],
+    shown: Sequence[str] | None = None,
+    at_rest: NDArray[np.bool_] | None = None,
 ) -> pd.DataFrame:
     """A table of `relgan predict`, `relgan embed` or predictions.csv with each person's own offset taken out.
 
     Probabilities are changed as in :func:`person_normalised` and the likeliest expression is named anew,
-    codes as in :func:`person_centred`. Rows of different methods are kept apart.
+    codes as in :func:`person_centred`; with ``at_rest`` as in :func:`rest_normalised` and
+    :func:`rest_centred`. Rows of different methods are kept apart.
 
     Args:
         table: a row per face, with columns called by expressions or ``code_00``, ``code_01``, ...
         people: (N,) whose face each row is.
         shown: the expressions that people were asked to show, all of the table's where None. To the others
             a probability of 0 is given, for the means say as much of what nobody shows as of the rest.
+        at_rest: (N,) which rows show somebody at rest.
 
     Raises:
-        InputError: ``shown`` names an expression that the table has no column for.
+        InputError: ``shown`` names an expression that the table has no column for; somebody is never at rest,
+            or there is one person alone to be compared at rest.
     """
     expressions, codes = columns_of(table)
     missing = sorted(set(shown or ()) - set(expressions))
     if missing:
         raise InputError(f"--expressions {missing[0]}: the table has {', '.join(expressions) or 'none'}")
-    who = pd.Series(list(people), table.index).astype(str)
-    if "method" in table:
-        who = table.method.astype(str) + "/" + who
+    who = np.array([str(name) for name in people], dtype=object)
+    method = table.method.astype(str).to_numpy() if "method" in table else np.full(len(table), "")
+    kept = [name for name in expressions if shown is None or name in shown]
     result = table.copy()
-    if codes:
-        result[codes] = person_centred(table[codes].to_numpy(dtype=float), who.to_numpy())
-    if expressions:
-        kept = [name for name in expressions if shown is None or name in shown]
-        result[[name for name in expressions if name not in kept]] = 0.0
-        values = person_normalised(table[kept].to_numpy(dtype=float), who.to_numpy())
-        result[kept] = values
-        said = next((name for name in SAID if name in table), None)
-        if said is not None:
-            result[said] = np.array(kept, dtype=object)[values.argmax(axis=1)]
+    result[[name for name in expressions if name not in kept]] = 0.0
+    for name in np.unique(method):
+        part = method == name
+        if at_rest is not None:
+            _check_rest(who[part], at_rest[part])
+        for columns, own, resting in (
+            (codes, person_centred, rest_centred),
+            (kept, person_normalised, rest_normalised),
+        ):
+            values = table.loc[part, columns].to_numpy(dtype=float)
+            if columns:
+                result.loc[part, columns] = (
+                    own(values, who[part]) if at_rest is None else resting(values, who[part], at_rest[part])
+                )
+    said = next((name for name in SAID if name in table), None)
+    if kept and said is not None:
+        result[said] = np.array(kept, dtype=object)[result[kept].to_numpy(dtype=float).argmax(axis=1)]
     return result
+
+
+def _check_rest(who: NDArray[np.object_], at_rest: NDArray[np.bool_]) -> None:
+    resting = set(who[at_rest])
+    for name in who:
+        if name not in resting:
+            raise InputError(
+                f"--neutral: {name} has no picture at rest; give one, or leave such people's rows out"
+            )
+    if len(resting) < 2:
+        raise InputError(
+            f"--neutral: {who[0]} is the only person; add others, to whom a face at rest can be compared"
+        )
+
+
+def rest_in(
+    table: pd.DataFrame, pattern: str | None = None, column: str | None = None
+) -> NDArray[np.bool_] | None:
+    """(N,) which rows of a table show somebody at rest; None where neither option is given.
+
+    Args:
+        table: a row per face.
+        pattern: ``--neutral-pattern``, found in the names of such pictures (as in :func:`people_in`).
+        column: ``--neutral``, which holds neutral, 1, true or yes there.
+
+    Raises:
+        InputError: there is no such column, the pattern is none, or there is no such row.
+    """
+    if pattern is not None:
+        option = f"--neutral-pattern {pattern}"
+        try:
+            expression = re.compile(pattern)
+        except re.error as error:
+            raise InputError(f"{option}: not a regular expression ({error})") from error
+        found = np.array([expression.search(name) is not None for name in _names_in(table, option)])
+    elif column is not None:
+        option = f"--neutral {column}"
+        if column not in table:
+            raise InputError(
+                f"{option}: the table has no such column; name another, or give --neutral-pattern"
+            )
+        found = np.array([str(value).lower() in AT_REST for value in table[column]])
+    else:
+        return None
+    if not found.any():
+        raise InputError(f"{option}: no row is at rest by it ({', '.join(AT_REST)} are meant)")
+    return found
+
+
+def _names_in(table: pd.DataFrame, option: str) -> list[str]:
+    """The names of the pictures.
+
+    Raises:
+        InputError: no column holds them.
+    """
+    for name in PLACES:
+        if name in table:
+            return [str(value) for value in table[name]]
+    raise InputError(f"{option}: the table has no column {' or '.join(PLACES)} to search in")
 
 
 def people_in(table: pd.DataFrame, pattern: str | None = None, column: str | None = None) -> list[str]:
@@ -183,11 +307,8 @@ def people_in(table: pd.DataFrame, pattern: str | None = None, column: str | Non
             raise InputError(f"--subject {name}: row {named.index('') + 1} names nobody; leave such rows out")
         return named
     expression = subject_expression(pattern)
-    places = [column for column in ("input", "path") if column in table]
-    if not places:
-        raise InputError(f"--subject-pattern {pattern}: the table has no column input or path to search in")
     people = []
-    for text in table[places[0]].astype(str):
+    for text in _names_in(table, f"--subject-pattern {pattern}"):
         person = subject_in(text, expression)
         if not person:
             raise InputError(f"--subject-pattern {pattern}: does not match {text}")

@@ -2,8 +2,9 @@
 
 From the predictions of `relgan test` or `relgan evaluate` some pictures of every person are drawn again and
 again, and read as they are and with the person's own offset taken out. One table varies how many pictures of
-a person there are, the other how evenly they show the expressions: shares of a Dirichlet distribution, of
-which 100 is even and 0.3 leaves most people two expressions.
+a person there are, the next how evenly they show the expressions: shares of a Dirichlet distribution, of
+which 100 is even and 0.3 leaves most people two expressions. The last takes the offset from some pictures at
+rest, and reads those that show something.
 """
 
 import sys
@@ -14,10 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relgan.errors import InputError
-from relgan.normalise import columns_of, person_normalised
+from relgan.normalise import columns_of, person_normalised, rest_normalised
 from relgan.predictions import METHODS, read_predictions
 
 COUNTS = (2, 3, 5, 7, 10, 15)
+NEUTRAL, RESTING = "neutral", (1, 2, 3)
 EVENNESS = (100.0, 3.0, 1.0, 0.3)
 DRAWS = 100
 
@@ -56,6 +58,40 @@ def accuracies(
     return float(np.mean(plain)), float(np.mean(without))
 
 
+def accuracies_at_rest(
+    rows: pd.DataFrame, classes: list[str], count: int, seed: int = 0
+) -> tuple[float, float]:
+    """Accuracy on faces that show something, as they are and with people compared at rest, on average over
+    drawings of the pictures at rest.
+
+    Args:
+        rows: of one method and seed.
+        classes: the columns of probabilities.
+        count: pictures at rest drawn of every person; who has fewer is left out.
+        seed: of the drawings.
+
+    Raises:
+        InputError: nobody has so many.
+    """
+    generator = np.random.default_rng(seed)
+    neutral = rows.expression == NEUTRAL
+    enough = rows.subject.map(rows[neutral].subject.value_counts()).fillna(0) >= count
+    rows, neutral = rows[enough].reset_index(drop=True), neutral[enough].reset_index(drop=True)
+    if rows.empty:
+        raise InputError(f"nobody has {count} pictures at rest")
+    probabilities, shown = rows[classes].to_numpy(dtype=float), rows.expression.to_numpy(dtype=str)
+    people, showing = rows.subject.to_numpy(dtype=str), np.flatnonzero(~neutral)
+    own = [np.flatnonzero(neutral & (people == person)) for person in sorted(set(people))]
+    without: list[float] = []
+    for _ in range(DRAWS):
+        chosen = np.concatenate([*(generator.permutation(places)[:count] for places in own), showing])
+        at_rest = np.arange(len(chosen)) < len(own) * count
+        table = rest_normalised(probabilities[chosen], people[chosen], at_rest)[~at_rest]
+        without.append(float((np.array(classes)[table.argmax(1)] == shown[showing]).mean()))
+    plain = float((np.array(classes)[probabilities[showing].argmax(1)] == shown[showing]).mean())
+    return plain, float(np.mean(without))
+
+
 def _draw(
     places: NDArray[np.intp],
     shown: NDArray[np.str_],
@@ -85,6 +121,13 @@ def main(path: str) -> None:
                 plain, without = accuracies(rows, classes, count, evenness)
                 name = count if evenness is None else evenness
                 print(f"  {name:5g}: {100 * plain:.1f} %, {100 * without:.1f} %", flush=True)
+        resting = rows[rows.expression == NEUTRAL].subject.value_counts()
+        if resting.empty:
+            continue
+        print(f"{method}, pictures of a person at rest; of the others: as they are, compared at rest")
+        for count in (count for count in RESTING if count <= resting.max()):
+            plain, without = accuracies_at_rest(rows, classes, count)
+            print(f"  {count:5g}: {100 * plain:.1f} %, {100 * without:.1f} %", flush=True)
 
 
 if __name__ == "__main__":
