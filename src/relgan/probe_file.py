@@ -144,9 +144,9 @@ def print_probe(found: dict[str, Any], console: Console | None = None) -> None:
         f"{len(found['columns'])} numbers a face",
         title_justify="left",
     )
-    for heading in ("what is read", "by", "accuracy", "95 % interval", "chance", "information"):
-        table.add_column(heading, justify="left" if heading in ("what is read", "by") else "right")
-    for factor, name in (("identity", "the person"), ("expression", "the expression")):
+    for heading in ("read", "by", "accuracy", "95 % interval", "chance", "information"):
+        table.add_column(heading, justify="left" if heading in ("read", "by") else "right")
+    for factor, name in (("identity", "person"), ("expression", "expression")):
         for kind in KINDS:
             row = found[factor][kind]
             interval = row["interval"]
