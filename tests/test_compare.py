@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from relgan.compare import compare, load_run, print_comparison
+from relgan.compare import compare, load_run, print_comparison, short_names
 from relgan.data.face import Face
 from relgan.errors import InputError
 from relgan.predictions import METHODS, people_of, prediction_table, read_predictions
@@ -70,8 +70,15 @@ def test_methods_and_runs_are_tested_on_the_faces_they_share(tmp_path: Path) -> 
     assert across["interval"][0] == 0  # one person carries it all
     assert baselines["mcnemar"]["p"] == 1
     screen = io.StringIO()
-    print_comparison(found, Console(file=screen, width=160))
+    print_comparison(found, Console(file=screen, width=80))
     assert "+25.0" in screen.getvalue()
+    assert str(first) not in screen.getvalue()
+
+
+def test_runs_are_called_by_what_tells_them_apart() -> None:
+    assert short_names(["/x/a/run", "/x/b/run"]) == {"/x/a/run": "a/run", "/x/b/run": "b/run"}
+    assert short_names(["/x/a/run", "/x/a/run", "/y/other"]) == {"/x/a/run": "run", "/y/other": "other"}
+    assert short_names(["."]) == {".": Path.cwd().name}
 
 
 def test_seeds_are_averaged_and_no_face_is_tested_twice(tmp_path: Path) -> None:

@@ -124,43 +124,54 @@ def _right(run: Run, method: str) -> pd.DataFrame:
     )
 
 
+def short_names(folders: Sequence[str]) -> dict[str, str]:
+    """The shortest endings of some paths that tell them apart."""
+    parts = {folder: Path(folder).resolve().parts for folder in folders}
+    for count in range(1, 1 + max(len(part) for part in parts.values())):
+        endings = {folder: str(Path(*part[-count:])) for folder, part in parts.items()}
+        if len(set(endings.values())) == len(parts):
+            break
+    return endings
+
+
 def print_comparison(found: dict[str, Any], console: Console | None = None) -> None:
     """Two tables for the terminal."""
     console = console or Console()
+    short = short_names([row["run"] for row in found["methods"]])
     table = Table(title="Runs", title_justify="left")
-    table.add_column("run", overflow="fold")
-    table.add_column("method", no_wrap=True)
-    for heading in ("accuracy", "95 % over people", "macro F1", "person read (chance)"):
-        table.add_column(heading, justify="right")
+    for heading in ("run", "method"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("accuracy,\n95 % over people", "macro F1", "person read,\nchance"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in found["methods"]:
         person = row["identity"]
         table.add_row(
-            f"{row['run']} ({row['dataset']}, {row['preset']})",
+            f"{short[row['run']]}\n{row['dataset']}, {row['preset']}",
             METHOD_NAMES[row["method"]],
-            percent(row["accuracy"]),
-            interval_text(row["interval"]),
+            f"{percent(row['accuracy'])}\n{interval_text(row['interval'])}",
             percent(row["macro_f1"]),
-            f"{percent(person['accuracy'])} ({percent(person['chance'])})" if person else "–",
+            f"{percent(person['accuracy'])}\n{percent(person['chance'])}" if person else "–",
         )
     console.print(table)
     table = Table(title="Is one better?", title_justify="left")
     for heading in ("first", "second"):
         table.add_column(heading, overflow="fold")
-    for heading in ("faces, people", "points", "95 % over people", "right alone", "McNemar"):
-        table.add_column(heading, justify="right")
+    for heading in ("faces", "points,\n95 % over people", "right alone,\nMcNemar"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in found["tests"]:
-        names = [f"{METHOD_NAMES[method]}, {run}" for run, method in (row["first"], row["second"])]
+        names = [
+            METHOD_NAMES[method] + (f"\n{short[run]}" if len(short) > 1 else "")
+            for run, method in (row["first"], row["second"])
+        ]
         if not row["faces"]:
-            table.add_row(*names, "none in common", "–", "–", "–", "–")
+            table.add_row(*names, "none in common", "–", "–")
             continue
         test = row["mcnemar"]
         table.add_row(
             *names,
-            f"{row['faces']}, {row['people'] or 'unknown'}",
-            f"{100 * row['difference']:+.1f}",
-            interval_text(row["interval"], "+.1f"),
-            f"{test['first_only']} : {test['second_only']}",
-            f"p = {test['p']:.2g}",
+            f"{row['faces']}\n" + (f"of {row['people']} people" if row["people"] else "people unknown"),
+            f"{100 * row['difference']:+.1f}\n{interval_text(row['interval'], '+.1f')}",
+            f"{test['first_only']} : {test['second_only']}\np = {test['p']:.2g}",
         )
     console.print(table)
     console.print(
