@@ -109,6 +109,7 @@ def test_the_summary_compares_each_row_with_the_first(case: Recipe, tmp_path: Pa
     assert "difference" not in first
     assert "difference" not in base
     assert other["alone_right"][0] - other["alone_right"][1] == pytest.approx(other["difference"] * 12)
+    assert 0 <= first["validation"] <= 1
     assert 0 <= first["person"] <= 1
     assert first["ssim_of_target"] <= 1
 

@@ -12,7 +12,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from lightning.fabric import Fabric
 from torch import Tensor
 
 from relgan.averaging import mean_network
+from relgan.choosing import Score
 from relgan.cli_train import numbers, weights_named
 from relgan.config import Config, RecognitionConfig, Schedule, preset, tuned
 from relgan.crossval import folds_to_run
@@ -56,6 +57,8 @@ from relgan.training import make_fabric, write_text
 from relgan.weights import Weights
 
 Change = Callable[[Config], Config]
+Read = Callable[[FaceTensors], Floats]
+"""Faces (N) to probabilities (N, C)."""
 RECORD = "row.json"
 
 
@@ -255,13 +258,14 @@ def _run_relgans(recipe: Recipe, rows: list[Row], parts: Parts, seed: int, index
         folder = _folder(out, row, seed, index)
         if row.frozen:
             reader, head = generator(row.halfway).expression_encoder, classifier(row.halfway, settings)
-            answers = predict_codes(reader, head, parts.test, size, fabric, SOME_VIEWS[row.views])
+            views = SOME_VIEWS[row.views]
+            read: Read = partial(predict_codes, reader, head, size=size, fabric=fabric, views=views)
         else:
             network = baseline(features=config.expression_dim)(config)
             begun = baseline_of(network, len(train.classes))
             begun.encoder.load_state_dict(encoder.state_dict())
-            answers = _baseline_answers(recipe, row, network, begun, parts, seed, folder)
-        _write(folder, recipe.mark(row), parts.test, answers, measured(row.halfway) if row.frozen else {})
+            read = _baseline_reader(recipe, row, network, begun, parts, seed, folder)
+        _write(folder, recipe.mark(row), parts, read, measured(row.halfway) if row.frozen else {})
     (work / "relgan" / CHECKPOINT).unlink(missing_ok=True)
 
 
@@ -274,13 +278,13 @@ def _run_baselines(recipe: Recipe, rows: list[Row], parts: Parts, seed: int, ind
             shorter.encoder.blocks.load_state_dict(begin.encoder.blocks.state_dict())
             begin = shorter
         folder = _folder(out, row, seed, index)
-        answers = _baseline_answers(recipe, row, config, begin, parts, seed, folder)
-        _write(folder, recipe.mark(row), parts.test, answers, {})
+        read = _baseline_reader(recipe, row, config, begin, parts, seed, folder)
+        _write(folder, recipe.mark(row), parts, read, {})
 
 
-def _baseline_answers(
+def _baseline_reader(
     recipe: Recipe, row: Row, config: Config, begin: Baseline | None, parts: Parts, seed: int, folder: Path
-) -> Floats:
+) -> Read:
     train, size, fabric = parts.train, config.size, recipe.fabric
     model = train_baseline(
         train,
@@ -291,14 +295,15 @@ def _baseline_answers(
         held_out=parts.validation,
         start=begin,
     ).model
+    views = SOME_VIEWS[row.views]
     if not row.halfway:
-        return predict_baseline(model, parts.test, size, fabric, SOME_VIEWS[row.views])
+        return partial(predict_baseline, model, size=size, fabric=fabric, views=views)
     assert begin is not None
     encoder = mean_network([begin.encoder, model.encoder])  # its features are others: stage 2 reads them
     codes = encode(encoder, train, views_for(len(train), config.recognition), size, fabric)
     labels, classes = train.expression.cpu(), len(train.classes)
     classifier = train_classifier(codes, labels, classes, config.recognition, seed)
-    return predict_codes(encoder, classifier, parts.test, size, fabric, SOME_VIEWS[row.views])
+    return partial(predict_codes, encoder, classifier, size=size, fabric=fabric, views=views)
 
 
 def _measure(generator: Generator, parts: Parts, size: int, seed: int, fabric: Fabric) -> dict[str, Any]:
@@ -320,11 +325,13 @@ def _folder(out: Path, row: Row, seed: int, index: int) -> Path:
     return out / row.name / f"seed_{seed}" / f"fold_{index}"
 
 
-def _write(folder: Path, mark: str, test: FaceTensors, answers: Floats, measured: dict[str, Any]) -> None:
+def _write(folder: Path, mark: str, parts: Parts, read: Read, measured: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    table = prediction_table(test.faces, test.classes, {"row": answers})
+    table = prediction_table(parts.test.faces, parts.test.classes, {"row": read(parts.test)})
     table.to_csv(folder / "predictions.csv", index=False, float_format="%.6g")
-    write_text(json.dumps({"fingerprint": mark, **measured}, indent=1) + "\n", folder / RECORD)
+    score = Score.of(read(parts.validation).argmax(1), parts.validation)
+    record = {"validation": score.accuracy, "validated": len(score.right)}
+    write_text(json.dumps({"fingerprint": mark, **record, **measured}, indent=1) + "\n", folder / RECORD)
 
 
 def summary(recipe: Recipe, rows: Sequence[Row], out: Path) -> list[dict[str, Any]]:
@@ -347,6 +354,7 @@ def summary(recipe: Recipe, rows: Sequence[Row], out: Path) -> list[dict[str, An
         line: dict[str, Any] = {
             "row": row.name,
             "folds": len(records),
+            "validation": weighted_mean((record["validation"], record["validated"]) for record in records),
             "accuracy": float(right.mean()),
             "by_seed": {int(seed): float(part.mean()) for seed, part in right.groupby(table.seed)},
         }
