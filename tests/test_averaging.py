@@ -18,7 +18,7 @@ def trained(
     people: int = 5,
     dataset: str | None = "drawn",
     features: int = 12,
-    start: str | None = None,
+    start: Weights | None = None,
 ) -> Weights:
     source = torch.Generator().manual_seed(seed)
     generator, classifier = Generator(32, width=0.25), Classifier(2, hidden=16)
@@ -29,7 +29,12 @@ def trained(
         folder,
         generator,
         ["anger", "fear"],
-        {"dataset": dataset, "start": start, "command": f"relgan train {seed}"},
+        {
+            "dataset": dataset,
+            "start": start and start.digest()[:16],
+            "ancestors": sorted(start.kin()) if start else [],
+            "command": f"relgan train {seed}",
+        },
         classifier=classifier,
         baseline=baseline,
         discriminator=discriminator,
@@ -61,13 +66,16 @@ def test_weights_that_began_apart_are_told_of_and_kin_are_not(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = trained(tmp_path / "a", 0)
-    trained(tmp_path / "b", 1, start=first.digest()[:16])
+    trained(tmp_path / "b", 1, start=first)
     trained(tmp_path / "c", 2, dataset=None)
     a, b, c = (str(tmp_path / name) for name in "abc")
     main(["average", a, b, "--out", str(tmp_path / "ab")])
     assert "warning" not in capsys.readouterr().err
-    trained(tmp_path / "d", 3, start=load_weights(tmp_path / "ab").digest()[:16])
-    main(["average", a, str(tmp_path / "ab"), str(tmp_path / "d"), "--out", str(tmp_path / "abd")])
+    # Of the mean's own, a child and a grandchild are kin to whatever the mean is of.
+    child = trained(tmp_path / "d", 3, start=load_weights(tmp_path / "ab"))
+    trained(tmp_path / "e", 4, start=child)
+    for young in ("d", "e"):
+        main(["average", b, str(tmp_path / young), "--out", str(tmp_path / f"b{young}")])
     assert "warning" not in capsys.readouterr().err
     main(["average", a, b, c, "--out", str(tmp_path / "abc")])
     warned = capsys.readouterr().err

@@ -60,8 +60,7 @@ def average(
     last = found[-1]
     for name, weights in zip(names[:-1], found[:-1], strict=True):
         _check_alike(name, weights, names[-1], last)
-    digests = [weights.digest()[:16] for weights in found]
-    kin = [_kin(digest, weights) for digest, weights in zip(digests, found, strict=True)]
+    kin = [weights.kin() for weights in found]
     for k, name in enumerate(names):
         if not kin[k] & set().union(*kin[:k], *kin[k + 1 :]):
             warn(
@@ -72,9 +71,10 @@ def average(
         "dataset": " + ".join(dict.fromkeys(name for weights in found for name in weights.datasets())),
         "half": half,
         "averaged": [
-            {"digest": digest, "command": weights.card.provenance.get("command")}
-            for digest, weights in zip(digests, found, strict=True)
+            {"digest": weights.digest()[:16], "command": weights.card.provenance.get("command")}
+            for weights in found
         ],
+        "ancestors": sorted(set().union(*kin)),
         "command": command,
     }
     for name, network in last.networks().items():
@@ -104,13 +104,6 @@ def _check_alike(name: str, weights: Weights, other_name: str, other: Weights) -
                 f"{name}: {key} {one}, but {other_name} has {two}; "
                 "average weights that went on from the same ones"
             )
-
-
-def _kin(digest: str, weights: Weights) -> set[str]:
-    """Digests of these weights, of those they went on from, and of those they are the mean of."""
-    told = weights.card.provenance
-    averaged = {part["digest"] for part in told.get("averaged", [])}
-    return averaged | {digest} | ({told["start"]} if told.get("start") else set())
 
 
 def mean_network(networks: Sequence[Module]) -> Module:
