@@ -43,6 +43,19 @@ def test_an_unknown_number_of_views_is_refused(recognizer: Recognizer) -> None:
         recognizer.predict_proba(np.zeros((1, 112, 112, 3), np.uint8), views=3)
 
 
+def test_what_is_packaged_is_taken_whatever_folder_is_called_so_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("wild", "synthetic"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "card.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    assert Recognizer.load().weights.card.provenance["dataset"] == "synthetic + fer2013"
+    assert relgan.Reenactor.load().weights.card.provenance["dataset"] == "synthetic"
+    with pytest.raises(InputError, match=r"write \./wild for the folder, or rename it"):
+        Recognizer.load("wild")
+
+
 def test_the_package_offers_it_lazily() -> None:
     assert relgan.Recognizer is Recognizer
     with pytest.raises(AttributeError, match="nothing"):

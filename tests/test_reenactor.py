@@ -13,7 +13,7 @@ from relgan.cli import main
 from relgan.cli_use import Reenact
 from relgan.data.augment import CENTRE, views
 from relgan.errors import InputError
-from relgan.reenactor import DEFAULT_WEIGHTS, STRENGTH, Reenactor, paste_face, reenact_files
+from relgan.reenactor import STRENGTH, Reenactor, paste_face, reenact_files
 from relgan.shots import whole
 
 from .clips import moving, photograph, random_weights, synthetic_face, write_clip
@@ -140,7 +140,7 @@ def test_bad_strengths_and_videos_are_refused_in_python_too(reenactor: Reenactor
 
 
 def test_the_command_line_has_the_defaults_of_python() -> None:
-    assert (Reenact.weights, Reenact.strength) == (DEFAULT_WEIGHTS, STRENGTH)
+    assert (Reenact.weights, Reenact.strength) == (None, STRENGTH)
 
 
 def test_reenact_on_the_command_line(

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from relgan.cli_words import File, Number, SomeWeights, WeightsName, optional
+from relgan.cli_words import File, Number, SomeWeights, optional
 from relgan.errors import InputError
 
 
@@ -18,8 +18,8 @@ class Export:
     """File to write."""
     what: Literal["recogniser", "generator"] = "recogniser"
     """Aligned faces to probabilities and codes, or source and target to a picture."""
-    weights: WeightsName = "wild"
-    """Packaged weights (wild, synthetic), or a folder made by `relgan train`."""
+    weights: SomeWeights = None
+    """Packaged weights (wild, synthetic), or a folder made by `relgan train`; wild where not given."""
     int8: bool = False
     """Quantise the recogniser: a third of the size, three times as fast; what it loses is printed."""
 
@@ -50,9 +50,12 @@ class Benchmark:
 
 def export(verb: Export) -> None:
     from relgan.export import export as run
-    from relgan.weights import load_weights
+    from relgan.recognizer import DEFAULT_WEIGHTS
+    from relgan.weights import load_or_packaged
 
-    done = run(load_weights(verb.weights), verb.out, what=verb.what, int8=verb.int8, source=verb.weights)
+    weights = load_or_packaged(verb.weights, DEFAULT_WEIGHTS)
+    source = verb.weights or DEFAULT_WEIGHTS
+    done = run(weights, verb.out, what=verb.what, int8=verb.int8, source=source)
     print(f"{done.path}: {done.bytes / 1e6:.1f} MB, within {done.difference:.1g} of PyTorch")
     if done.agreement:
         a = done.agreement

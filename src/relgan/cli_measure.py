@@ -20,7 +20,7 @@ from relgan.cli_words import (
     SomeFile,
     SomeNames,
     SomePattern,
-    WeightsName,
+    SomeWeights,
     optional,
 )
 from relgan.config import Device
@@ -57,8 +57,8 @@ class Test:
     """The data set's folder or .zip, or a folder made by `relgan prepare`."""
     out: Folder
     """Folder for the aligned faces, test.json and predictions.csv."""
-    weights: WeightsName = "wild"
-    """Packaged weights (synthetic, wild) or a folder made by `relgan train`."""
+    weights: SomeWeights = None
+    """Packaged weights (synthetic, wild) or a folder made by `relgan train`; wild where not given."""
     split: Annotated[
         Literal["train", "validation", "test"] | None,
         optional("{train,validation,test}"),
@@ -106,12 +106,13 @@ class Normalise:
 
 def test(verb: Test, command: str) -> None:
     from relgan.data.tensors import FaceTensors
+    from relgan.recognizer import DEFAULT_WEIGHTS
     from relgan.study import align_dataset
     from relgan.training import make_fabric
     from relgan.transfer import measure_transfer, print_transfer, refuse_other_test, write_transfer
-    from relgan.weights import load_weights
+    from relgan.weights import load_or_packaged
 
-    weights = load_weights(verb.weights)
+    weights = load_or_packaged(verb.weights, DEFAULT_WEIGHTS)
     made_by: dict[str, Any] = {
         "command": command,
         "weights": weights.digest()[:16],
@@ -135,7 +136,7 @@ def test(verb: Test, command: str) -> None:
     fabric = make_fabric("auto", verb.device)
     data = FaceTensors.of(faces, aligned.pictures[kept], weights.card.expressions).to(fabric.device)
     found = measure_transfer(weights, data, fabric, verb.seed)
-    caution = weights.caution(verb.dataset, f"--weights {verb.weights}")
+    caution = weights.caution(verb.dataset, f"--weights {verb.weights or DEFAULT_WEIGHTS}")
     if caution and any(face.split in (None, "train") for face in faces):
         made_by["warning"] = caution
         warn(f"relgan: warning: {caution}")

@@ -17,7 +17,7 @@ from relgan.cli_words import (
     SomeFileName,
     SomeFolder,
     SomeNumber,
-    WeightsName,
+    SomeWeights,
     optional,
 )
 from relgan.config import Device
@@ -33,8 +33,8 @@ class Faces:
 
     paths: Annotated[tuple[str, ...], tyro.conf.Positional, optional("PATH...")]
     """Pictures, videos, folders, .zip archives, globs."""
-    weights: WeightsName = "wild"
-    """Packaged weights (wild, synthetic), or a folder made by `relgan train`."""
+    weights: SomeWeights = None
+    """Packaged weights (wild, synthetic), or a folder made by `relgan train`; wild where not given."""
     cropped: bool = False
     """The pictures are cut to one face each: look for its landmarks alone, and leave none out."""
     min_face: SomeNumber = None
@@ -84,8 +84,9 @@ class Reenact:
     """Write the whole target picture with the new face blended in."""
     strength: Number = 1.5
     """How far to go from f(e) of the target (0) to that of the source (1), or beyond (up to 3)."""
-    weights: WeightsName = "synthetic"
-    """Packaged weights (wild, synthetic), or a folder made by `relgan train` or `pretrain`."""
+    weights: SomeWeights = None
+    """Packaged weights (wild, synthetic), or a folder made by `relgan train` or `pretrain`; synthetic where
+    not given."""
     cropped: bool = False
     """The pictures are aligned faces already: detect nothing."""
     every: Count = 1

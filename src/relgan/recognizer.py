@@ -26,7 +26,7 @@ from relgan.recognition import classify, encode, train_classifier, views_for
 from relgan.shots import TOGETHER, Shot, picture_shots, shots_of
 from relgan.tables import code_columns, frame_of
 from relgan.video import video_shots
-from relgan.weights import Weights, load_weights
+from relgan.weights import Weights, load_or_packaged
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,15 +75,15 @@ class Recognizer(FaceFinder):
 
     @classmethod
     def load(
-        cls, weights: str | os.PathLike[str] = DEFAULT_WEIGHTS, device: str = "auto", views: int | None = None
+        cls, weights: str | os.PathLike[str] | None = None, device: str = "auto", views: int | None = None
     ) -> "Recognizer":
-        """A recogniser with packaged weights, "wild" or "synthetic", or those of a folder that
+        """A recogniser with packaged weights, "wild" (where None) or "synthetic", or those of a folder that
         ``relgan train`` or ``relgan pretrain`` made.
 
         Raises:
             InputError: there are no such weights, they are damaged, or an option cannot be.
         """
-        return cls(load_weights(weights), device, views)
+        return cls(load_or_packaged(weights, DEFAULT_WEIGHTS), device, views)
 
     def __getstate__(self) -> dict[str, Any]:
         return {

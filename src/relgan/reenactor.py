@@ -22,7 +22,7 @@ from relgan.pictures import Picture, as_picture, is_video
 from relgan.shots import Shot, Sighting, sight, whole
 from relgan.training import progress_bar
 from relgan.video import VideoWriter, video_shots
-from relgan.weights import load_weights
+from relgan.weights import load_or_packaged
 
 DEFAULT_WEIGHTS = "synthetic"
 """Free for any use; ``wild`` moves photographs further (docs/weights.md)."""
@@ -51,13 +51,13 @@ class Reenactor(FaceFinder):
         self._generator = self.weights.generator.to(self._device).eval()
 
     @classmethod
-    def load(cls, weights: str | os.PathLike[str] = DEFAULT_WEIGHTS, device: str = "auto") -> "Reenactor":
-        """A reenactor with packaged weights, by name, or those of a folder.
+    def load(cls, weights: str | os.PathLike[str] | None = None, device: str = "auto") -> "Reenactor":
+        """A reenactor with packaged weights, "synthetic" (where None) or "wild", or those of a folder.
 
         Raises:
             InputError: there are no such weights, or they are damaged.
         """
-        return cls(load_weights(weights), device)
+        return cls(load_or_packaged(weights, DEFAULT_WEIGHTS), device)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"weights": self.weights, "device": self.device}

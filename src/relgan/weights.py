@@ -217,6 +217,11 @@ def save_weights(
     return card
 
 
+def load_or_packaged(place: str | os.PathLike[str] | None, default: str) -> Weights:
+    """:func:`load_weights`, or where None the packaged ones of a name, whatever folder is called so here."""
+    return load_weights(PACKAGED / default if place is None else place)
+
+
 def load_weights(place: str | os.PathLike[str]) -> Weights:
     """The networks of a folder, or of packaged weights by their name, in evaluation mode.
 
