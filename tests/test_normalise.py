@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 
 from relgan.cli import main
+from relgan.errors import InputError
 from relgan.normalise import (
     normalised,
     normalised_scores,
+    people_in,
     person_centred,
     person_normalised,
     rest_centred,
@@ -150,6 +152,17 @@ def test_the_verb_takes_people_from_names_or_a_column(tmp_path: Path, who: list[
     assert found.columns.tolist() == table.columns.tolist()
     assert found.expression.tolist() == table.truth.tolist()
     assert found.subject.tolist() == table.subject.tolist()
+
+
+def test_several_columns_name_a_person_together() -> None:
+    """Tracks are counted anew in every video."""
+    table = pd.DataFrame({"input": ["a.mp4", "a.mp4", "b.mp4"], "face": [0, 1, 0], "x,y": ["p", "q", None]})
+    assert people_in(table, column="input,face") == ["a.mp4/0", "a.mp4/1", "b.mp4/0"]
+    assert people_in(table[:2], column="x,y") == ["p", "q"]
+    with pytest.raises(InputError, match="--subject x,y: row 3 names nobody"):
+        people_in(table, column="x,y")
+    with pytest.raises(InputError, match="--subject take: the table has no such column"):
+        people_in(table, column="input,take")
 
 
 def test_the_verb_normalises_codes(tmp_path: Path) -> None:

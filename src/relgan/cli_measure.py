@@ -93,7 +93,8 @@ class Normalise:
     out: FileName
     """.csv or .parquet file; "-" is standard output."""
     subject: SomeColumn = None
-    """Column that names the person; subject where not given."""
+    """Column that names the person, or several that do so together, such as input,face in videos; subject
+    where not given."""
     subject_pattern: SomePattern = None
     """Regular expression whose group is the person, searched in each picture's name instead."""
     expressions: SomeNames = None

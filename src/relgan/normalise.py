@@ -289,23 +289,28 @@ def people_in(table: pd.DataFrame, pattern: str | None = None, column: str | Non
         table: a row per face.
         pattern: ``--subject-pattern``, searched in the picture's name (column ``input``, or ``path`` in
             predictions.csv).
-        column: the column that names the person; ``subject`` where neither is given.
+        column: the column that names the person, or several with commas between which do so together;
+            ``subject`` where neither is given.
 
     Raises:
         InputError: there is no such column or a row of it is empty, or the pattern is none or does not match
             some row.
     """
     if pattern is None:
-        name = column or "subject"
-        if name not in table:
-            raise InputError(
-                f"--subject {name}: the table has no such column; name another, or give --subject-pattern "
-                "with the person's part of the file's name in brackets, like '([^/]+)/[^/]+$' for its folder"
-            )
-        named = ["" if pd.isna(value) else str(value) for value in table[name]]
-        if "" in named:
-            raise InputError(f"--subject {name}: row {named.index('') + 1} names nobody; leave such rows out")
-        return named
+        asked = column or "subject"
+        parts = [asked] if asked in table else asked.split(",")
+        for name in parts:
+            if name not in table:
+                raise InputError(
+                    f"--subject {name}: the table has no such column; name another, or give "
+                    "--subject-pattern with the person's part of the file's name in brackets, like "
+                    "'([^/]+)/[^/]+$' for its folder"
+                )
+        rows = table[parts].astype(object).where(table[parts].notna(), "").astype(str)
+        empty = (rows == "").any(axis=1).to_numpy()
+        if empty.any():
+            raise InputError(f"--subject {asked}: row {empty.argmax() + 1} names nobody; leave such rows out")
+        return ["/".join(row) for row in rows.itertuples(index=False)]
     expression = subject_expression(pattern)
     people = []
     for text in _names_in(table, f"--subject-pattern {pattern}"):
