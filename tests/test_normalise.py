@@ -166,7 +166,7 @@ def test_several_columns_name_a_person_together() -> None:
 
 
 def test_the_verb_normalises_codes(tmp_path: Path) -> None:
-    codes = pd.DataFrame({"input": ["a/1", "a/2", "b/1"], "code_00": [1.0, 3.0, 9.0]})
+    codes = pd.DataFrame({"input": ["a/1", "a/2", "b/1"], "code_00": [1, 3, 9]})
     codes.to_csv(tmp_path / "codes.csv", index=False)
     options = ("--subject-pattern", "([ab])/", "--out", str(tmp_path / "out.csv"))
     main(["normalise", str(tmp_path / "codes.csv"), *options])
@@ -205,6 +205,8 @@ def test_what_nobody_was_asked_to_show_is_not_found(tmp_path: Path) -> None:
 def test_bad_tables_and_people_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table, _ = answers()
     path, out = tmp_path / "faces.csv", ("--out", tmp_path / "out.csv")
+    half = tmp_path / "half.csv"
+    table[table.truth != "neutral"].to_csv(half, index=False)
     table.drop(columns="subject").to_csv(path, index=False)
     assert "--subject-pattern" in fails(capsys, "normalise", path, *out)
     assert "does not match 001/0.png" in fails(capsys, "normalise", path, "--subject-pattern", "(000)/", *out)
@@ -212,12 +214,15 @@ def test_bad_tables_and_people_are_one_line(tmp_path: Path, capsys: pytest.Captu
         capsys, "normalise", path, "--subject-pattern", "(0)", "--expressions", "luck", *out
     )
     assert "brackets" in fails(capsys, "normalise", path, "--subject-pattern", "000", *out)
+    assert "--neutral truth: holds none of neutral, 1" in fails(
+        capsys, "normalise", half, "--neutral", "truth", "--subject-pattern", "(.*)/", *out
+    )
     assert "--neutral rest: the table has no such column" in fails(
         capsys, "normalise", path, "--neutral", "rest", "--subject-pattern", "(.*)/", *out
     )
     for pattern, said in (
         ("[", "not a regular"),
-        ("9", "no row is at rest"),
+        ("9", "in no picture's name"),
         ("001/0", "000 has no picture"),
     ):
         assert said in fails(

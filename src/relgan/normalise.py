@@ -92,7 +92,7 @@ def _offsets_at_rest(
 ) -> Floats:
     """(N, C): for each row the mean of its person at rest less the mean of all people's such means."""
     names, person = np.unique(np.asarray(people).astype(str), return_inverse=True)
-    means = np.stack([values[at_rest & (person == k)].mean(axis=0) for k in range(len(names))])
+    means = _sums(values[at_rest], person[at_rest], len(names)) / np.bincount(person[at_rest])[:, None]
     offsets: Floats = (means - means.mean(axis=0))[person]
     return offsets
 
@@ -113,10 +113,16 @@ def person_centred(codes: Floats, people: Sequence[object] | NDArray[np.generic]
 
 def _means(values: Floats, person: NDArray[np.intp]) -> Floats:
     """(N, C): for each row the mean over the rows of the same person."""
-    sums = np.zeros((person.max(initial=-1) + 1, values.shape[1]))
-    np.add.at(sums, person, values)
+    sums = _sums(values, person, person.max(initial=-1) + 1)
     means: Floats = (sums / np.bincount(person)[:, None])[person]
     return means
+
+
+def _sums(values: Floats, person: NDArray[np.intp], people: int) -> Floats:
+    """(people, C): the sum over each person's rows."""
+    sums = np.zeros((people, values.shape[1]))
+    np.add.at(sums, person, values)
+    return sums
 
 
 def normalised_scores(rows: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any] | None:
@@ -202,7 +208,7 @@ def normalised(
     who = np.array([str(name) for name in people], dtype=object)
     method = table.method.astype(str).to_numpy() if "method" in table else np.full(len(table), "")
     kept = [name for name in expressions if shown is None or name in shown]
-    result = table.copy()
+    result = table.astype(dict.fromkeys([*codes, *expressions], float))
     result[[name for name in expressions if name not in kept]] = 0.0
     for name in np.unique(method):
         part = method == name
@@ -213,10 +219,10 @@ def normalised(
             (kept, person_normalised, rest_normalised),
         ):
             values = table.loc[part, columns].to_numpy(dtype=float)
-            if columns:
-                result.loc[part, columns] = (
-                    own(values, who[part]) if at_rest is None else resting(values, who[part], at_rest[part])
-                )
+            if columns and at_rest is None:
+                result.loc[part, columns] = own(values, who[part])
+            elif columns and at_rest is not None:
+                result.loc[part, columns] = resting(values, who[part], at_rest[part])
     said = next((name for name in SAID if name in table), None)
     if kept and said is not None:
         result[said] = np.array(kept, dtype=object)[result[kept].to_numpy(dtype=float).argmax(axis=1)]
@@ -256,6 +262,7 @@ def rest_in(
         except re.error as error:
             raise InputError(f"{option}: not a regular expression ({error})") from error
         found = np.array([expression.search(name) is not None for name in _names_in(table, option)])
+        meant = "is found in no picture's name"
     elif column is not None:
         option = f"--neutral {column}"
         if column not in table:
@@ -263,10 +270,11 @@ def rest_in(
                 f"{option}: the table has no such column; name another, or give --neutral-pattern"
             )
         found = np.array([str(value).lower() in AT_REST for value in table[column]])
+        meant = f"holds none of {', '.join(AT_REST)}"
     else:
         return None
     if not found.any():
-        raise InputError(f"{option}: no row is at rest by it ({', '.join(AT_REST)} are meant)")
+        raise InputError(f"{option}: {meant}; say which pictures show people at rest")
     return found
 
 
