@@ -32,7 +32,7 @@ def trained(
         {
             "dataset": dataset,
             "start": start and start.digest()[:16],
-            "ancestors": sorted(start.kin()) if start else [],
+            "ancestors": sorted({*start.ancestors(), start.digest()[:16]}) if start else [],
             "command": f"relgan train {seed}",
         },
         classifier=classifier,

@@ -18,7 +18,7 @@ def test_probe_prints_a_table_and_writes_its_findings(
     table().to_csv(tmp_path / "codes.csv", index=False)
     main(["probe", str(tmp_path / "codes.csv"), "--subject", "who", "--expression", "shows",
           "--out", str(tmp_path / "new" / "found.json")])  # fmt: skip
-    assert "person" in capsys.readouterr().out
+    assert "│ person     │ linear " in capsys.readouterr().out
     found = json.loads((tmp_path / "new" / "found.json").read_text())
     assert found["identity"]["linear"]["chance"] == pytest.approx(1 / 12)
     line = fails(capsys, "probe", tmp_path / "codes.csv", "--subject", "whom", "--expression", "shows")

@@ -79,7 +79,15 @@ def test_halfway_reads_with_the_mean_of_the_weights_before_and_after(
         meant.append(list(networks))
         return mean_network(networks)
 
+    baselines: list[str] = []
+    original = recipe.train_baseline
+
+    def counting(*given: Any, **named: Any) -> Any:
+        baselines.append("trained")
+        return original(*given, **named)
+
     monkeypatch.setattr(recipe, "mean_network", noting)
+    monkeypatch.setattr(recipe, "train_baseline", counting)
     names = ("relgan", "halfway", "baseline", "baseline-halfway")
     run_rows(
         replace(case, config=config, start=begun),
@@ -88,6 +96,7 @@ def test_halfway_reads_with_the_mean_of_the_weights_before_and_after(
         0,
         tmp_path,
     )
+    assert len(baselines) == 1
     assert begun.baseline is not None
     assert [first for first, _ in meant] == [begun.generator, begun.baseline.encoder]
     tables = {

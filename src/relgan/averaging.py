@@ -60,7 +60,8 @@ def average(
     last = found[-1]
     for name, weights in zip(names[:-1], found[:-1], strict=True):
         _check_alike(name, weights, names[-1], last)
-    kin = [weights.kin() for weights in found]
+    digests = [weights.digest()[:16] for weights in found]
+    kin = [{digest, *weights.ancestors()} for digest, weights in zip(digests, found, strict=True)]
     for k, name in enumerate(names):
         if not kin[k] & set().union(*kin[:k], *kin[k + 1 :]):
             warn(
@@ -71,15 +72,15 @@ def average(
         "dataset": " + ".join(dict.fromkeys(name for weights in found for name in weights.datasets())),
         "half": half,
         "averaged": [
-            {"digest": weights.digest()[:16], "command": weights.card.provenance.get("command")}
-            for weights in found
+            {"digest": digest, "command": weights.card.provenance.get("command")}
+            for digest, weights in zip(digests, found, strict=True)
         ],
         "ancestors": sorted(set().union(*kin)),
         "command": command,
     }
     for name, network in last.networks().items():
         if name != DISCRIMINATOR:
-            network.load_state_dict(_mean([weights.networks()[name].state_dict() for weights in found]))
+            network.load_state_dict(_mean([weights.networks()[name] for weights in found]))
     return save_weights(
         out,
         last.generator,
@@ -109,16 +110,15 @@ def _check_alike(name: str, weights: Weights, other_name: str, other: Weights) -
 def mean_network(networks: Sequence[Module]) -> Module:
     """A network whose weights are the mean of those of some, on the last one's device."""
     made = copy.deepcopy(networks[-1])
-    device = next(made.parameters()).device
-    states = [{key: value.to(device) for key, value in one.state_dict().items()} for one in networks]
-    made.load_state_dict(_mean(states))
+    made.load_state_dict(_mean(networks))
     return made
 
 
-def _mean(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """The mean of each float; what counts is the last one's."""
+def _mean(networks: Sequence[nn.Module]) -> dict[str, Tensor]:
+    """The mean of each float, where the last one's lies; what counts is the last one's."""
+    states = [network.state_dict() for network in networks]
     return {
-        key: torch.stack([state[key].double() for state in states]).mean(0).to(value.dtype)
+        key: torch.stack([state[key].to(value.device).double() for state in states]).mean(0).to(value.dtype)
         if value.is_floating_point()
         else value
         for key, value in states[-1].items()

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from relgan.data.readers import subject_expression, subject_in
+from relgan.data.readers import regular_expression, subject_expression, subject_in
 from relgan.errors import InputError
 from relgan.expressions import CANONICAL
 from relgan.metrics import as_list, recognition
@@ -218,11 +218,12 @@ def normalised(
             (codes, person_centred, rest_centred),
             (kept, person_normalised, rest_normalised),
         ):
+            if not columns:
+                continue
             values = table.loc[part, columns].to_numpy(dtype=float)
-            if columns and at_rest is None:
-                result.loc[part, columns] = own(values, who[part])
-            elif columns and at_rest is not None:
-                result.loc[part, columns] = resting(values, who[part], at_rest[part])
+            result.loc[part, columns] = (
+                own(values, who[part]) if at_rest is None else resting(values, who[part], at_rest[part])
+            )
     said = next((name for name in SAID if name in table), None)
     if kept and said is not None:
         result[said] = np.array(kept, dtype=object)[result[kept].to_numpy(dtype=float).argmax(axis=1)]
@@ -257,10 +258,7 @@ def rest_in(
     """
     if pattern is not None:
         option = f"--neutral-pattern {pattern}"
-        try:
-            expression = re.compile(pattern)
-        except re.error as error:
-            raise InputError(f"{option}: not a regular expression ({error})") from error
+        expression = regular_expression(pattern, option)
         found = np.array([expression.search(name) is not None for name in _names_in(table, option)])
         meant = "is found in no picture's name"
     elif column is not None:

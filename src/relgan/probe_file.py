@@ -12,6 +12,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from relgan.data.readers import regular_expression
 from relgan.errors import InputError
 from relgan.metrics import percent
 from relgan.probes import (
@@ -95,10 +96,8 @@ def read_table(path: Path) -> pd.DataFrame:
 def _code_columns(table: pd.DataFrame, labels: Sequence[str], codes: str | None, path: Path) -> list[str]:
     others = [str(name) for name in table if name not in labels]
     if codes is not None:
-        try:
-            chosen = [name for name in others if re.fullmatch(codes, name)]
-        except re.error as error:
-            raise InputError(f"--codes {codes}: not a regular expression ({error})") from error
+        asked = regular_expression(codes, f"--codes {codes}")
+        chosen = [name for name in others if asked.fullmatch(name)]
         if not chosen:
             raise InputError(
                 f"--codes {codes}: no column of {path} is called so; {', '.join(others[:8])} are"

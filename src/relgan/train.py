@@ -117,7 +117,7 @@ def train(
                 data.classes,
                 {
                     **provenance,
-                    "ancestors": sorted(start.kin()) if start else [],
+                    "ancestors": sorted({*start.ancestors(), provenance["start"]}) if start else [],
                     "steps": stage1.steps,
                     "device": device_name(fabric),
                     "devices": fabric.world_size,

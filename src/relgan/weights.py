@@ -101,11 +101,11 @@ class Weights:
                 digest.update(value.detach().cpu().float().numpy().tobytes())
         return digest.hexdigest()
 
-    def kin(self) -> set[str]:
-        """Short digests of these weights, of those they went on from, and of those they are the mean of."""
+    def ancestors(self) -> set[str]:
+        """Short digests of the weights that these went on from, and of those they are the mean of."""
         told = self.card.provenance
         before = {*told.get("ancestors", ()), *(part["digest"] for part in told.get("averaged", ()))}
-        return before | {self.digest()[:16]} | ({told["start"]} if told.get("start") else set())
+        return before | ({told["start"]} if told.get("start") else set())
 
     def fitted(self, config: Config) -> Config:
         """The settings with the sizes of these networks."""

@@ -264,38 +264,49 @@ def _run_relgans(recipe: Recipe, rows: list[Row], parts: Parts, seed: int, index
             network = baseline(features=config.expression_dim)(config)
             begun = baseline_of(network, len(train.classes))
             begun.encoder.load_state_dict(encoder.state_dict())
-            read = _baseline_reader(recipe, row, network, begun, parts, seed, folder)
+            model = _train_baseline(recipe, network, begun, parts, seed, folder)
+            read = partial(predict_baseline, model, size=size, fabric=fabric, views=SOME_VIEWS[row.views])
         _write(folder, recipe.mark(row), parts, read, measured(row.halfway) if row.frozen else {})
     (work / "relgan" / CHECKPOINT).unlink(missing_ok=True)
 
 
 def _run_baselines(recipe: Recipe, rows: list[Row], parts: Parts, seed: int, index: int, out: Path) -> None:
+    config, start = recipe.of(rows[0])
+    begin = start.baseline if start else None
+    if begin is not None and begin.encoder.code_dim != config.baseline.features:
+        shorter = baseline_of(config, len(parts.train.classes))
+        shorter.encoder.blocks.load_state_dict(begin.encoder.blocks.state_dict())
+        begin = shorter
+    model = _train_baseline(recipe, config, begin, parts, seed, _folder(out, rows[0], seed, index))
     for row in rows:
-        config, start = recipe.of(row)
-        begin = start.baseline if start else None
-        if begin is not None and begin.encoder.code_dim != config.baseline.features:
-            shorter = baseline_of(config, len(parts.train.classes))
-            shorter.encoder.blocks.load_state_dict(begin.encoder.blocks.state_dict())
-            begin = shorter
-        folder = _folder(out, row, seed, index)
-        read = _baseline_reader(recipe, row, config, begin, parts, seed, folder)
-        _write(folder, recipe.mark(row), parts, read, {})
+        read = _baseline_reader(recipe, row, config, begin, model, parts.train, seed)
+        _write(_folder(out, row, seed, index), recipe.mark(row), parts, read, {})
 
 
-def _baseline_reader(
-    recipe: Recipe, row: Row, config: Config, begin: Baseline | None, parts: Parts, seed: int, folder: Path
-) -> Read:
-    train, size, fabric = parts.train, config.size, recipe.fabric
-    model = train_baseline(
-        train,
+def _train_baseline(
+    recipe: Recipe, config: Config, begin: Baseline | None, parts: Parts, seed: int, folder: Path
+) -> Baseline:
+    return train_baseline(
+        parts.train,
         config,
         seed=seed,
         out=folder / "baseline",
-        fabric=fabric,
+        fabric=recipe.fabric,
         held_out=parts.validation,
         start=begin,
     ).model
-    views = SOME_VIEWS[row.views]
+
+
+def _baseline_reader(
+    recipe: Recipe,
+    row: Row,
+    config: Config,
+    begin: Baseline | None,
+    model: Baseline,
+    train: FaceTensors,
+    seed: int,
+) -> Read:
+    size, fabric, views = config.size, recipe.fabric, SOME_VIEWS[row.views]
     if not row.halfway:
         return partial(predict_baseline, model, size=size, fabric=fabric, views=views)
     assert begin is not None

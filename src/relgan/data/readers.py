@@ -104,16 +104,25 @@ def read_faces(name: str, root: Path | str, subject_pattern: str | None = None) 
     return read(name, root, subject_pattern).faces
 
 
+def regular_expression(pattern: str, option: str) -> re.Pattern[str]:
+    """A pattern compiled.
+
+    Raises:
+        InputError: it is no regular expression; ``option`` says where it was given.
+    """
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise InputError(f"{option}: not a regular expression ({error})") from error
+
+
 def subject_expression(pattern: str) -> re.Pattern[str]:
     """``--subject-pattern`` as a regular expression whose group "subject", or else the first, is the person.
 
     Raises:
         InputError: it is no regular expression or has no group.
     """
-    try:
-        expression = re.compile(pattern)
-    except re.error as error:
-        raise InputError(f"--subject-pattern {pattern}: not a regular expression ({error})") from error
+    expression = regular_expression(pattern, f"--subject-pattern {pattern}")
     if not expression.groups:
         raise InputError(f"--subject-pattern {pattern}: put the person's part in brackets, like ([A-Z]+)_")
     return expression
