@@ -16,7 +16,7 @@ from PIL import Image
 import relgan
 from relgan import config as presets
 from relgan.cli import main
-from relgan.cli_train import numbers, weights_named
+from relgan.cli_train import numbers, starting_weights
 from relgan.config import scaled
 from relgan.data.face import read_bytes, walk
 from relgan.errors import InputError
@@ -188,5 +188,5 @@ def test_a_folder_named_like_packaged_weights_is_no_matter_where_nobody_named_th
     (tmp_path / "synthetic" / "card.json").write_text("{}", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=r"write \./synthetic for the folder"):
-        weights_named("synthetic")
-    assert weights_named("synthetic", shipped=True) is not None
+        starting_weights("synthetic")
+    assert starting_weights(None, "synthetic") is not None

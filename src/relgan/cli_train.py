@@ -177,7 +177,7 @@ def train(verb: Pretrain, command: str) -> None:
     from relgan.train import train as run
     from relgan.training import compiler_is_here, make_fabric
 
-    start = weights_named(verb.start)
+    start = starting_weights(verb.start)
     if verb.front is not None:
         if start and start.card.front != verb.front:
             if verb.fixed_code or verb.baseline_steps == 0:
@@ -250,7 +250,7 @@ def run_protocol(
     from relgan.study import study_of
     from relgan.training import make_fabric
 
-    weights = weights_named(start or config.start, shipped=start is None)
+    weights = starting_weights(start, config.start)
     start = start or config.start
     config = replace(tuned(weights.fitted(config)) if weights else config, start=start)
     study = study_of(dataset, root, out, subject_pattern, workers, command, align=config.align, device=device)
@@ -290,13 +290,13 @@ def average(verb: Average, command: str) -> None:
     print(verb.out)
 
 
-def weights_named(name: str, shipped: bool = False) -> "Weights | None":
-    """Packaged weights, those of a folder, or None for "scratch"; if ``shipped``, no folder is meant."""
-    if name == "scratch":
+def starting_weights(named: str | None, default: str = "scratch") -> "Weights | None":
+    """What a training begins with: the weights somebody named, or a preset's; None for "scratch"."""
+    if (named or default) == "scratch":
         return None
-    from relgan.weights import PACKAGED, load_weights
+    from relgan.weights import load_or_packaged
 
-    return load_weights(PACKAGED / name if shipped else name)
+    return load_or_packaged(named, default)
 
 
 def _named_root(text: str) -> tuple[str, Path]:

@@ -34,11 +34,11 @@ from relgan.measures import measure_fold, together
 from relgan.predictions import METHODS, prediction_table
 from relgan.recognition import (
     encode,
+    fit_classifier,
     predict_baseline,
     predict_codes,
     quick_score,
     train_baseline,
-    train_classifier,
     views_for,
 )
 from relgan.reenactment import CHECKPOINT, train_reenactment
@@ -217,7 +217,7 @@ def run_fold(
     generator = stage1.generator
     encoder = generator.expression_encoder
     codes = encode(encoder, train, views_for(len(train), config.recognition), size, fabric)
-    classifier = train_classifier(codes, train.expression.cpu(), len(train.classes), config.recognition, seed)
+    classifier = fit_classifier(codes, train, config.recognition, seed)
     relgan_probabilities = predict_codes(encoder, classifier, test, size, fabric)
     relgan_seconds = time.monotonic() - began
 

@@ -116,6 +116,11 @@ def train_classifier(
     return classifier.eval()
 
 
+def fit_classifier(codes: Tensor, data: FaceTensors, config: RecognitionConfig, seed: int) -> Classifier:
+    """:func:`train_classifier` on the codes (N, V, D) of labelled faces."""
+    return train_classifier(codes, data.expression.cpu(), len(data.classes), config, seed)
+
+
 def training_views(count: int) -> tuple[int, ...]:
     """``count`` of the 40 training variants, spread over places and flips; 10 are all turned by one of the
     four angles, 20 by two."""

@@ -22,7 +22,7 @@ from relgan.finder import FaceFinder
 from relgan.folded import folded_encoder
 from relgan.models import Classifier
 from relgan.pictures import Picture, as_faces, as_picture, find_files, is_video, looks_bgr
-from relgan.recognition import classify, encode, train_classifier, views_for
+from relgan.recognition import classify, encode, fit_classifier, views_for
 from relgan.shots import TOGETHER, Shot, picture_shots, shots_of
 from relgan.tables import code_columns, frame_of
 from relgan.video import video_shots
@@ -117,7 +117,7 @@ class Recognizer(FaceFinder):
             raise InputError(f"labels: all are {classes or 'missing'}; give two expressions or more")
         data = FaceTensors.of([Face("", name) for name in names], pictures, classes)
         codes = encode(self._encoder, data.to(self._device), views_for(len(data), config), self._size)
-        self._classifier = train_classifier(codes, data.expression, len(classes), config, seed)
+        self._classifier = fit_classifier(codes, data, config, seed)
         self.classes_ = np.array(classes, dtype=np.str_)
         return self
 

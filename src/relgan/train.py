@@ -12,7 +12,7 @@ from relgan.data.augment import CENTRE
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
 from relgan.models import Baseline, baseline_of
-from relgan.recognition import encode, train_baseline, train_classifier, views_for
+from relgan.recognition import encode, fit_classifier, train_baseline, views_for
 from relgan.reenactment import CHECKPOINT, fingerprint, train_reenactment
 from relgan.training import device_name, load_checkpoint, progress_bar, save_beside
 from relgan.weights import CARD, Card, Weights, load_weights, save_weights
@@ -108,8 +108,7 @@ def train(
             if recognition:
                 views = views_for(len(data), config.recognition)
                 codes = encode(generator.expression_encoder, data, (*CENTRE, *views), config.size, fabric)
-                labels = data.expression.cpu()
-                classifier = train_classifier(codes, labels, len(data.classes), config.recognition, seed)
+                classifier = fit_classifier(codes, data, config.recognition, seed)
         if fabric.is_global_zero:
             card = save_weights(
                 out,

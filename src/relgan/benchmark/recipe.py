@@ -23,7 +23,7 @@ from torch import Tensor
 
 from relgan.averaging import mean_network
 from relgan.choosing import Score
-from relgan.cli_train import numbers, weights_named
+from relgan.cli_train import numbers, starting_weights
 from relgan.config import Config, RecognitionConfig, Schedule, preset, tuned
 from relgan.crossval import folds_to_run
 from relgan.data.augment import CENTRE, PAPER_REACH, SOME_VIEWS, Reach
@@ -42,11 +42,11 @@ from relgan.quality import closeness
 from relgan.recognition import (
     Floats,
     encode,
+    fit_classifier,
     predict_baseline,
     predict_codes,
     quick_score,
     train_baseline,
-    train_classifier,
     views_for,
 )
 from relgan.reenacted import reenact, unseen_pairs
@@ -250,8 +250,7 @@ def _run_relgans(recipe: Recipe, rows: list[Row], parts: Parts, seed: int, index
 
     @cache
     def classifier(halfway: bool, settings: RecognitionConfig) -> Classifier:
-        seen, labels = codes(halfway, views_for(len(train), settings)), train.expression.cpu()
-        return train_classifier(seen, labels, len(train.classes), settings, seed)
+        return fit_classifier(codes(halfway, views_for(len(train), settings)), train, settings, seed)
 
     for row in rows:
         settings = recipe.of(row)[0].recognition
@@ -312,8 +311,7 @@ def _baseline_reader(
     assert begin is not None
     encoder = mean_network([begin.encoder, model.encoder])  # its features are others: stage 2 reads them
     codes = encode(encoder, train, views_for(len(train), config.recognition), size, fabric)
-    labels, classes = train.expression.cpu(), len(train.classes)
-    classifier = train_classifier(codes, labels, classes, config.recognition, seed)
+    classifier = fit_classifier(codes, train, config.recognition, seed)
     return partial(predict_codes, encoder, classifier, size=size, fabric=fabric, views=views)
 
 
@@ -417,7 +415,7 @@ def main(arguments: Sequence[str]) -> None:
         raise InputError(f"--rows {strange[0]}: unknown; there are {', '.join(ROWS)}")
     rows = [ROWS[name] for name in asked.rows.split(",")]
     config = preset("fast")
-    start = weights_named(asked.start or config.start)
+    start = starting_weights(asked.start, config.start)
     if start is None:
         raise InputError("--from scratch: rows depart from folds that begin with weights; name some")
     config = start.fitted(replace(config, start=asked.start or config.start))
