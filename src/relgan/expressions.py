@@ -28,6 +28,7 @@ SYNONYMS: Mapping[str, str] = {
     "joy": "happiness",
     "sad": "sadness",
     "surprised": "surprise",
+    "suprise": "surprise",  # folders of FER+ on Kaggle
     "contemptuous": "contempt",
     **{name: name for name in CANONICAL},
 }

@@ -30,3 +30,10 @@ def test_the_pictures_are_crops_of_the_people_of_ckplus():
 def test_an_unknown_folder_or_name_is_refused(tmp_path, name):
     with pytest.raises(InputError, match=rf"{name}.*<expression>/S010"):
         read_faces("ck48", plant(tmp_path, ["anger/S011_004_00000017.png", name]))
+
+
+@pytest.mark.parametrize("inside", ["", "ckextended.csv"])
+def test_the_table_that_names_nobody_is_refused(tmp_path, inside):
+    root = plant(tmp_path, [], {"ckextended.csv": "emotion,pixels,Usage\n6,1 2 3,Training\n"})
+    with pytest.raises(InputError, match=r"ckextended\.csv: does not say who is who; take the pictures"):
+        read_faces("ck48", root / inside)

@@ -41,6 +41,19 @@ def test_the_real_archive_has_the_published_counts_and_split():
     assert Image.open(io.BytesIO(read_bytes(faces[-1].path))).size == (48, 48)
 
 
+def test_another_split_than_the_challenges_is_not_called_so(tmp_path):
+    names = [
+        f"images/{part}/{expression}/{number}.jpg"
+        for part in ("train", "validation")
+        for expression in ("sad", "happy")
+        for number in range(20)
+    ]
+    faces = read_faces("fer2013", plant(tmp_path, [*names, *(f"images/{name}" for name in names)]))
+    assert len(faces) == len(names)
+    plan = plan_folds(faces, READERS["fer2013"].protocol)
+    assert plan.text.startswith("train and validation as the data set splits them, the latter for testing; ")
+
+
 def test_the_usage_comes_from_the_file_name_and_else_from_the_folder(tmp_path):
     names = [
         "fer2013/train/angry/Training_10118481.jpg",

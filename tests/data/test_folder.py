@@ -1,5 +1,5 @@
 import pytest
-from trees import plant, zipped
+from trees import picture, plant, zipped
 
 from relgan.data.readers import read, read_faces
 from relgan.errors import InputError
@@ -13,6 +13,22 @@ def test_the_nearest_folder_that_names_an_expression_counts(tmp_path):
         (face.path.rsplit("/", 1)[1], face.expression, face.split) for face in read_faces("folder", root)
     }
     assert found == {("a.PNG", "happiness", None), ("1.webp", "anger", None), ("b.tif", "fear", None)}
+
+
+def test_everything_twice_in_a_folder_of_the_same_name_is_read_once(tmp_path):
+    names = ["images/train/sad/1.png", "images/validation/sad/1.png", "images/train/sad/2.png"]
+    twice = [*names, *(f"images/{name}" for name in names), "images/images/train/sad/3.png"]
+    root = plant(tmp_path / "r", twice)
+    (root / "images/images/train/sad/2.png").write_bytes(picture(9))  # another picture: no copy
+    for place in (root, zipped(root)):
+        reading = read("folder", place)
+        assert sorted(face.path[-7:-4] for face in reading.faces) == ["d/1", "d/1", "d/2", "d/2", "d/3"]
+        assert [skip.reason for skip in reading.skipped] == ["second copy of a picture"] * 2
+
+
+def test_the_misspelt_surprise_of_a_copy_of_ferplus_is_surprise(tmp_path):
+    faces = read_faces("folder", plant(tmp_path / "r", ["train/suprise/1.png"]))
+    assert [face.expression for face in faces] == ["surprise"]
 
 
 def test_split_folders_are_read_under_their_usual_names(tmp_path):

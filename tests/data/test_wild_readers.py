@@ -147,6 +147,30 @@ def test_affectnet_of_2021_reads_arrays(tmp_path):
     assert reasons(reading) == {"not listed": 1}
 
 
+def test_affectnet_plus_reads_what_people_annotated(tmp_path):
+    sets = [f"AffectNet+/human_annotated/{name}" for name in ("train_set", "validation_set")]
+    labels = {
+        f"{sets[0]}/annotations/0.json": '{"human-label": 7, "soft-label": [0.1]}',
+        f"{sets[0]}/annotations/1.json": '{"human-label": "8"}',
+        f"{sets[1]}/annotations/0.json": '{"human-label": "1"}',
+        "AffectNet+/no_human_annotated/annotations/0.json": '{"soft-label": [0.1]}',
+    }
+    names = [f"{sets[0]}/images/0.jpg", f"{sets[0]}/images/1.jpg", f"{sets[1]}/images/0.jpg"]
+    root = plant(tmp_path, [*names, "AffectNet+/no_human_annotated/images/0.jpg"], labels)
+    reading = read("affectnet", root)
+    assert {(face.expression, face.split) for face in reading.faces} == {
+        ("contempt", "train"),
+        ("happiness", "validation"),
+    }
+    assert reasons(reading) == {"no expression (none)": 1, "annotated by no person": 1}
+
+
+def test_affectnet_plus_refuses_an_annotation_without_a_label(tmp_path):
+    labels = {"train_set/annotations/0.json": '{"soft-label": [0.1]}'}
+    with pytest.raises(InputError, match=r"annotations/0\.json: not an annotation with one expression"):
+        read("affectnet", plant(tmp_path, ["train_set/images/0.jpg"], labels))
+
+
 @pytest.mark.parametrize("code", ["11", "happy", ""])
 def test_affectnet_refuses_an_unknown_code(tmp_path, code):
     text = f"{AFFECT}\n1/a.jpg,1,1,9,9,,{code},0,0\n"
@@ -155,7 +179,7 @@ def test_affectnet_refuses_an_unknown_code(tmp_path, code):
 
 
 def test_affectnet_without_annotations_says_what_is_missing(tmp_path):
-    with pytest.raises(InputError, match=r"no training\.csv, validation\.csv or \*_exp\.npy"):
+    with pytest.raises(InputError, match=r"no training\.csv, validation\.csv, \*_exp\.npy or annotations"):
         read("affectnet", plant(tmp_path, ["train_set/images/0.jpg"]))
 
 

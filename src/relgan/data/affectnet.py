@@ -2,14 +2,17 @@
 
 Release of 2017: ``training.csv`` and ``validation.csv`` (columns subDirectory_filePath, ..., expression, ...;
 some copies of the latter without a first line) beside ``Manually_Annotated_Images/<folder>/<hash>.jpg``.
-Release of 2021: ``{train,val}_set/images/0.jpg`` and ``{train,val}_set/annotations/0_exp.npy``. Layouts and
-codes as read by several public parsers; Mollahosseini et al. 2017; the training faces of seven classes are
-counted alike by github.com/coder-xinxiaohai/AffectNet_Processing. The official test labels are not published:
-validation is the test. One listed picture, 103/29a31ebf....jpg, is broken in every copy that parsers mention.
+Release of 2021: ``{train,val}_set/images/0.jpg`` and ``{train,val}_set/annotations/0_exp.npy``. AffectNet+ of
+2024: ``human_annotated/{train,validation}_set/images/0.jpg`` and ``.../annotations/0.json`` ("human-label"),
+beside ``no_human_annotated``. Layouts and codes as read by several public parsers; Mollahosseini et al. 2017;
+the training faces of seven classes are counted alike by github.com/coder-xinxiaohai/AffectNet_Processing. The
+official test labels are not published: validation is the test. One listed picture, 103/29a31ebf....jpg, is
+broken in every copy that parsers mention.
 """
 
 import csv
 import io
+import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePath
@@ -56,25 +59,37 @@ COLUMNS = (
     "arousal",
 )
 TABLES = {"training.csv": "train", "validation.csv": "validation"}
-SETS = {"train_set": "train", "val_set": "validation"}
+SETS = {"train_set": "train", "val_set": "validation", "validation_set": "validation"}
+MACHINE_ANNOTATED = "no_human_annotated"
 
 
 def read(root: Path) -> Reading:
-    """Faces of either release; codes 8 to 10 are left out.
+    """Faces of any release; codes 8 to 10, and what no person annotated, are left out.
 
     Raises:
         InputError: no annotations, or a code we do not know.
     """
-    pictures, others = pictures_in(root)
+    found, others = pictures_in(root)
+    by_machine = {
+        path
+        for path in [*found, *(skip.path for skip in others)]
+        if MACHINE_ANNOTATED in (name.lower() for name in folders(relative(path, root)))
+    }
+    pictures = [path for path in found if path not in by_machine]
+    others = [skip for skip in others if skip.path not in by_machine]
     files = [skip.path for skip in others]
     tables = [path for path in files if PurePath(path).name.lower() in TABLES]
-    arrays = [path for path in files if path.lower().endswith("_exp.npy")]
-    if not tables and not arrays and pictures:
-        raise InputError(f"{root}: no training.csv, validation.csv or *_exp.npy; expected {AFFECTNET.layout}")
-    labels = table_labels(tables) if tables else array_labels(arrays, root)
+    single = [path for path in files if is_annotation(path, root)]
+    if not tables and not single and pictures:
+        raise InputError(
+            f"{root}: no training.csv, validation.csv, *_exp.npy or annotations/*.json; "
+            f"expected {AFFECTNET.layout}"
+        )
+    labels = table_labels(tables) if tables else single_labels(single, root)
     index = {key_of(path, root): path for path in pictures}
-    used = {*tables} if tables else {*arrays}
+    used = {*(tables or single)}
     skipped = [skip for skip in others if skip.path not in used and not skip.path.lower().endswith(".npy")]
+    skipped += [Skipped(path, "annotated by no person") for path in found if path in by_machine]
     faces: list[Face] = []
     wrong: list[str] = []
     seen: set[str] = set()
@@ -97,9 +112,8 @@ def read(root: Path) -> Reading:
 
 
 def key_of(path: str, root: Path) -> str:
-    """What names a picture in both releases: set and number, or folder and file name."""
-    above = folders(relative(path, root))
-    part = next((name.lower() for name in above if name.lower() in SETS), None)
+    """What names a picture in all releases: set and number, or folder and file name."""
+    above, part = folders(relative(path, root)), set_of(path, root)
     return f"{part}/{stem(path)}" if part else f"{above[0] if above else ''}/{PurePath(path).name}"
 
 
@@ -113,28 +127,48 @@ def table_labels(tables: list[str]) -> Iterator[tuple[str, str, str, str]]:
             yield table, line.get(COLUMNS[0]) or "", line.get("expression") or "", split
 
 
-def array_labels(arrays: list[str], root: Path) -> Iterator[tuple[str, str, str, str]]:
-    """File, picture, code and split of every annotation of 2021.
+def set_of(path: str, root: Path) -> str | None:
+    """The folder of SETS that a file lies below."""
+    return next((name.lower() for name in folders(relative(path, root)) if name.lower() in SETS), None)
+
+
+def is_annotation(path: str, root: Path) -> bool:
+    """Whether a file holds the expression of one picture: ``0_exp.npy`` or ``annotations/0.json``."""
+    name = path.lower()
+    return name.endswith("_exp.npy") or (
+        name.endswith(".json") and folders(relative(path, root))[:1] == ["annotations"]
+    )
+
+
+def single_labels(annotations: list[str], root: Path) -> Iterator[tuple[str, str, str, str]]:
+    """File, picture, code and split of every annotation of 2021 or 2024.
 
     Raises:
-        InputError: an annotation is no NumPy array of one value, or lies in no train_set or val_set.
+        InputError: an annotation is no NumPy array of one value, no JSON with a "human-label", or lies in
+            none of the distribution's folders.
     """
-    for path in arrays:
-        part = next((name.lower() for name in folders(relative(path, root)) if name.lower() in SETS), None)
+    for path in annotations:
+        part = set_of(path, root)
         if part is None:
-            raise InputError(f"{path}: not below train_set or val_set; keep the folders of the distribution")
+            raise InputError(f"{path}: not below {' or '.join(SETS)}; keep the folders of the distribution")
         try:
-            code = str(np.load(io.BytesIO(read_bytes(path))).item())
-        except (ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise InputError(f"{path}: not an annotation of one value ({error}); unpack it again") from error
-        yield path, f"{part}/{stem(path)[: -len('_exp')]}", code, SETS[part]
+            if path.lower().endswith(".json"):
+                code = str(json.loads(read_bytes(path))["human-label"])
+            else:
+                code = str(np.load(io.BytesIO(read_bytes(path))).item())
+        except (ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
+            raise InputError(
+                f"{path}: not an annotation with one expression ({error}); unpack it again"
+            ) from error
+        yield path, f"{part}/{stem(path).removesuffix('_exp')}", code, SETS[part]
 
 
 AFFECTNET = Reader(
     name="affectnet",
     title="AffectNet (manually annotated)",
     read=read,
-    layout="{training,validation}.csv, Manually_Annotated_Images/; or {train,val}_set/{images,annotations}",
+    layout="{training,validation}.csv, Manually_Annotated_Images/; or {train,val}_set/{images,annotations}; "
+    "or human_annotated/{train,validation}_set/{images,annotations}",
     protocol=Protocol("split", "trained on train, tested on validation (test labels are not published)"),
     citation="Mollahosseini, Hasani, Mahoor: AffectNet, IEEE Transactions on Affective Computing 2017",
     published=Published(

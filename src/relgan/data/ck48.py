@@ -4,21 +4,30 @@
 """
 
 from collections import defaultdict
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from relgan.data.ckplus import CKPLUS, NAME
 from relgan.data.face import Face, relative
 from relgan.data.reader import TEN_FOLDS, Reader, Reading, folders, from_end, named_pictures_in, refuse, stem
+from relgan.errors import InputError
 from relgan.expressions import canonical
+
+NAMELESS = "ckextended.csv"
 
 
 def read(root: Path) -> Reading:
     """Faces by class folder; frames are counted from the end of each sequence.
 
     Raises:
-        InputError: a class folder we do not know, or a picture that is not named as CK+ names it.
+        InputError: a class folder we do not know, a picture that is not named as CK+ names it, or the table
+            that circulates, which names nobody.
     """
-    pictures, skipped = named_pictures_in(root)
+    table = root.name.lower() == NAMELESS
+    pictures, skipped = ([], []) if table else named_pictures_in(root)
+    if table or not pictures:
+        for path in [str(root), *(skip.path for skip in skipped)]:
+            if PurePath(path).name.lower() == NAMELESS:
+                raise InputError(f"{path}: does not say who is who; take the pictures, {CK48.layout}")
     takes: dict[str, list[str]] = defaultdict(list)
     expressions: dict[str, str] = {}
     wrong: list[str] = []

@@ -131,7 +131,11 @@ FER2013 = Reader(
     title="FER2013",
     read=read,
     layout="fer2013.csv, or {train,test}/<expression>/{Training,PublicTest,PrivateTest}_<id>.jpg",
-    protocol=Protocol("split", "trained on Training, choices on PublicTest, tested on PrivateTest"),
+    protocol=Protocol(
+        "split",
+        "trained on Training, choices on PublicTest, tested on PrivateTest",
+        splits=frozenset(USAGES.values()),
+    ),
     citation="Goodfellow et al.: Challenges in representation learning, ICONIP 2013",
     cropped=True,
     published=Published(

@@ -49,11 +49,13 @@ def plan_folds(faces: Sequence[Face], protocol: Protocol, seed: int = 0) -> Plan
     left_out = f"; {unlabelled} faces without an expression left out" if unlabelled else ""
     if protocol.kind == "split" or any(face.split for face in faces):
         fold = split_fold(faces, seed)
-        text = (
-            protocol.text
-            if protocol.kind == "split"
-            else "train, validation and test as the data set splits them"
-        )
+        there = {face.split for face in faces}
+        if protocol.kind == "split" and protocol.splits in (None, there):
+            text = protocol.text
+        else:
+            parts = [role for role in ROLES if role in there]
+            tested = "" if "test" in parts else ", the latter for testing"
+            text = f"{', '.join(parts[:-1])} and {parts[-1]} as the data set splits them{tested}"
         own = any(faces[position].split == "train" for position in fold.validation)
         note = "; validation: 10 % of train, stratified" + (f", seed {seed}" if seed else "") if own else ""
         return Plan([fold], text + note + left_out)

@@ -59,7 +59,11 @@ def read(root: Path) -> Reading:
         else:
             faces.append(Face(path, expression, name["person"].upper(), view="frontal"))
     if wrong:
-        refuse(wrong, f"KDEF names pictures like AF01ANFL.JPG ({' '.join(CODES)}); remove the others")
+        refuse(
+            wrong,
+            f"KDEF names pictures like AF01ANFL.JPG ({' '.join(CODES)}); remove the others. Copies with "
+            "numbers alone (angry/0_25.jpg) no longer tell who is who: take KDEF_and_AKDEF.zip",
+        )
     return Reading(faces, skipped)
 
 

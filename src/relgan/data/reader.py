@@ -60,11 +60,13 @@ class Protocol:
             "cross" (train on one data set, test on another).
         folds: number of folds of "k-fold".
         text: the sentence that reports print.
+        splits: the parts of "split" that the sentence speaks of; None: whichever there are.
     """
 
     kind: Literal["k-fold", "split", "loso", "cross"]
     text: str
     folds: int = 10
+    splits: frozenset[str] | None = None
 
 
 TEN_FOLDS = Protocol("k-fold", "10-fold person-independent cross-validation")
@@ -104,14 +106,25 @@ class Reader:
 
 
 def pictures_in(root: Path) -> tuple[list[str], list[Skipped]]:
-    """The pictures below a root, and every other file as skipped."""
+    """The pictures below a root, and every other file as skipped.
+
+    Archives met in the wild hold everything twice, in ``images/train`` and in ``images/images/train``: of
+    such pictures, if they are the same, one is read.
+    """
     pictures: list[str] = []
     skipped: list[Skipped] = []
+    first: dict[tuple[str, ...], str] = {}
     for path in walk(root):
-        if PurePosixPath(path).suffix.lower() in PICTURE_SUFFIXES:
-            pictures.append(path)
-        else:
+        if PurePosixPath(path).suffix.lower() not in PICTURE_SUFFIXES:
             skipped.append(Skipped(path, NOT_A_PICTURE))
+            continue
+        parts = relative(path, root).split("/")
+        place = tuple(part for part, before in zip(parts, ["", *parts], strict=False) if part != before)
+        twin = first.setdefault(place, path)
+        if twin != path and read_bytes(twin) == read_bytes(path):
+            skipped.append(Skipped(path, SECOND_COPY))
+        else:
+            pictures.append(path)
     return pictures, skipped
 
 
