@@ -8,7 +8,18 @@ from pathlib import Path, PurePath
 
 from relgan.data.ckplus import CKPLUS, NAME
 from relgan.data.face import Face, relative
-from relgan.data.reader import TEN_FOLDS, Reader, Reading, folders, from_end, named_pictures_in, refuse, stem
+from relgan.data.reader import (
+    NOT_A_PICTURE,
+    TEN_FOLDS,
+    Reader,
+    Reading,
+    Skipped,
+    folders,
+    from_end,
+    named_pictures_in,
+    refuse,
+    stem,
+)
 from relgan.errors import InputError
 from relgan.expressions import canonical
 
@@ -22,12 +33,11 @@ def read(root: Path) -> Reading:
         InputError: a class folder we do not know, a picture that is not named as CK+ names it, or the table
             that circulates, which names nobody.
     """
-    table = root.name.lower() == NAMELESS
-    pictures, skipped = ([], []) if table else named_pictures_in(root)
-    if table or not pictures:
-        for path in [str(root), *(skip.path for skip in skipped)]:
-            if PurePath(path).name.lower() == NAMELESS:
-                raise InputError(f"{path}: does not say who is who; take the pictures, {CK48.layout}")
+    alone = root.name.lower() == NAMELESS
+    pictures, skipped = ([], [Skipped(str(root), NOT_A_PICTURE)]) if alone else named_pictures_in(root)
+    table = next((skip.path for skip in skipped if PurePath(skip.path).name.lower() == NAMELESS), None)
+    if table and not pictures:
+        raise InputError(f"{table}: does not say who is who; take the pictures, {CK48.layout}")
     takes: dict[str, list[str]] = defaultdict(list)
     expressions: dict[str, str] = {}
     wrong: list[str] = []

@@ -111,13 +111,10 @@ def pictures_in(root: Path) -> tuple[list[str], list[Skipped]]:
     Archives met in the wild hold everything twice, in ``images/train`` and in ``images/images/train``: of
     such pictures, if they are the same, one is read.
     """
+    found, skipped = _all_pictures_in(root)
     pictures: list[str] = []
-    skipped: list[Skipped] = []
     first: dict[tuple[str, ...], str] = {}
-    for path in walk(root):
-        if PurePosixPath(path).suffix.lower() not in PICTURE_SUFFIXES:
-            skipped.append(Skipped(path, NOT_A_PICTURE))
-            continue
+    for path in found:
         parts = relative(path, root).split("/")
         place = tuple(part for part, before in zip(parts, ["", *parts], strict=False) if part != before)
         twin = first.setdefault(place, path)
@@ -133,12 +130,24 @@ def named_pictures_in(root: Path) -> tuple[list[str], list[Skipped]]:
 
     Archives met in the wild repeat themselves in a nested folder, or hold a TIFF and a JPEG of each picture.
     """
-    pictures, skipped = pictures_in(root)
+    pictures, skipped = _all_pictures_in(root)  # the name tells a copy: nothing need be compared
     first: dict[str, str] = {}
     for path in pictures:
         if first.setdefault(stem(path).lower(), path) != path:
             skipped.append(Skipped(path, SECOND_COPY))
     return list(first.values()), skipped
+
+
+def _all_pictures_in(root: Path) -> tuple[list[str], list[Skipped]]:
+    """Every picture below a root, copies too, and every other file as skipped."""
+    pictures: list[str] = []
+    skipped: list[Skipped] = []
+    for path in walk(root):
+        if PurePosixPath(path).suffix.lower() in PICTURE_SUFFIXES:
+            pictures.append(path)
+        else:
+            skipped.append(Skipped(path, NOT_A_PICTURE))
+    return pictures, skipped
 
 
 def stem(path: str) -> str:
