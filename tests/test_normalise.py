@@ -188,6 +188,27 @@ def test_columns_of_others_stay_as_they_are(tmp_path: Path, capsys: pytest.Captu
     assert "x.parquet: a folder" in refused
 
 
+def test_faces_of_nobody_in_particular_are_normalised_together(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All of them look as if they showed anger too, for instance by the light."""
+    table, p = answers(offset=0)
+    table[EXPRESSIONS] = p * [20, 1, 1] / (p * [20, 1, 1]).sum(1, keepdims=True)
+    path, out = tmp_path / "faces.csv", tmp_path / "out.csv"
+    table.assign(expression="anger").drop(columns="subject").to_csv(path, index=False)
+    main(["normalise", str(path), "--together", "--out", str(out)])
+    found = pd.read_csv(out)
+    assert found.expression.tolist() == table.truth.tolist()
+    expected = person_normalised(table[EXPRESSIONS].to_numpy(), ["all"] * len(table))
+    assert found[EXPRESSIONS].to_numpy() == pytest.approx(expected, abs=1e-5)
+    other = ("--out", tmp_path / "other.csv")
+    for option in ("--subject", "--subject-pattern", "--neutral", "--neutral-pattern"):
+        assert f"leave {option} out" in fails(capsys, "normalise", path, "--together", option, "truth", *other)
+    pd.DataFrame({"input": ["a"], "code_00": [1.0]}).to_csv(path, index=False)
+    assert "faces.csv: codes alone" in fails(capsys, "normalise", path, "--together", *other)
+    assert not other[1].exists()
+
+
 def test_what_nobody_was_asked_to_show_is_not_found(tmp_path: Path) -> None:
     """A little contempt in half of the faces, which alone would be taken for contempt."""
     table, _ = answers()

@@ -86,7 +86,8 @@ class Compare:
 
 @dataclass(frozen=True)
 class Normalise:
-    """Take each person's own offset out of predictions or codes; needs several pictures of everyone."""
+    """Take each person's own offset out of predictions or codes; needs several pictures of everyone, or,
+    where nobody is named, faces of one kind that show everything about equally often."""
 
     table: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="TABLE")]
     """.csv or .parquet of `relgan predict` or `relgan embed`, or a predictions.csv."""
@@ -97,6 +98,8 @@ class Normalise:
     where not given."""
     subject_pattern: SomePattern = None
     """Regular expression whose group is the person, searched in each picture's name instead."""
+    together: bool = False
+    """Nobody is named: take out of the predictions what all faces of the table have in common."""
     expressions: SomeNames = None
     """What people were asked to show, such as anger,fear,neutral; all of the table's where not given."""
     neutral: SomeColumn = None
@@ -173,14 +176,20 @@ def compare(verb: Compare) -> None:
 def normalise(verb: Normalise) -> None:
     from relgan.cli_use import ending
     from relgan.expressions import canonical
-    from relgan.normalise import normalised, numbers_in, people_in, rest_in
+    from relgan.normalise import all_alike, normalised, numbers_in, people_in, rest_in
     from relgan.probe_file import read_table
     from relgan.tables import table_writer
 
     table = numbers_in(read_table(verb.table), verb.table)
     words = None if verb.expressions is None else verb.expressions.split(",")
     shown = words and [canonical(word) or word for word in words]
-    people = people_in(table, verb.subject_pattern, verb.subject)
+    if verb.together:
+        for option in ("subject", "subject_pattern", "neutral", "neutral_pattern"):
+            if getattr(verb, option) is not None:
+                raise InputError(f"--together: knows no people; leave --{option.replace('_', '-')} out")
+        people = all_alike(table, verb.table)
+    else:
+        people = people_in(table, verb.subject_pattern, verb.subject)
     result = normalised(table, people, shown, rest_in(table, verb.neutral_pattern, verb.neutral))
     with ending([]):
         writer = table_writer(verb.out, [str(name) for name in result])

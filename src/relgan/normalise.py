@@ -4,7 +4,8 @@ A face at rest is not the same for all: brows that lie low are anger to a networ
 person. Where several pictures of everyone are at hand, or one of everyone at rest, that offset can be seen
 and taken away (Baltrusaitis, Mahmoud and Robinson 2015, for action units): from codes all of it, from answers
 n / (n + 1) of what n pictures show, as if there were one picture more that tells nothing of the person, or
-half of what the face at rest shows (docs/measures.md#each-person-normalised).
+half of what the face at rest shows (docs/measures.md#each-person-normalised). Faces of nobody in particular
+that show everything about equally often can be taken for one person's.
 """
 
 import re
@@ -286,6 +287,24 @@ def _names_in(table: pd.DataFrame, option: str) -> list[str]:
         if name in table:
             return [str(value) for value in table[name]]
     raise InputError(f"{option}: the table has no column {' or '.join(PLACES)} to search in")
+
+
+def all_alike(table: pd.DataFrame, place: Path) -> list[str]:
+    """One name for every row, where nobody is named: what all faces have in common goes.
+
+    Args:
+        table: a row per face.
+        place: where it comes from.
+
+    Raises:
+        InputError: it holds codes alone, whose common offset says nothing.
+    """
+    if not columns_of(table)[0]:
+        raise InputError(
+            f"{place}: codes alone, and --together changes predictions; give a table of relgan predict, or "
+            "name the people"
+        )
+    return [""] * len(table)
 
 
 def people_in(table: pd.DataFrame, pattern: str | None = None, column: str | None = None) -> list[str]:

@@ -3,8 +3,9 @@
 From the predictions of `relgan test` or `relgan evaluate` some pictures of every person are drawn again and
 again, and read as they are and with the person's own offset taken out. One table varies how many pictures of
 a person there are, the next how evenly they show the expressions: shares of a Dirichlet distribution, of
-which 100 is even and 0.3 leaves most people two expressions. The last takes the offset from some pictures at
-rest, and reads those that show something.
+which 100 is even and 0.3 leaves most people two expressions. Two more do the same with all faces together,
+as where nobody is named. The last takes the offset from some pictures at rest, and reads those that show
+something.
 """
 
 import sys
@@ -19,6 +20,7 @@ from relgan.normalise import columns_of, person_normalised, rest_normalised
 from relgan.predictions import METHODS, read_predictions
 
 COUNTS = (2, 3, 5, 7, 10, 15)
+TOGETHER = (10, 20, 50, 100, 200)
 NEUTRAL, RESTING = "neutral", (1, 2, 3)
 EVENNESS = (100.0, 3.0, 1.0, 0.3)
 DRAWS = 100
@@ -112,13 +114,22 @@ def main(path: str) -> None:
     classes, _ = columns_of(table.drop(columns="expression"))
     for method in METHODS:
         rows = table[table.method == method]
-        for heading, ways in (
-            ("pictures of a person", [(count, None) for count in COUNTS]),
-            ("evenness, 12 pictures of a person", [(12, evenness) for evenness in EVENNESS]),
+        for heading, faces, ways in (
+            ("pictures of a person", rows, [(count, None) for count in COUNTS]),
+            ("evenness, 12 pictures of a person", rows, [(12, evenness) for evenness in EVENNESS]),
+            ("faces together", rows.assign(subject=""), [(count, None) for count in TOGETHER]),
+            (
+                "evenness, 100 faces together",
+                rows.assign(subject=""),
+                [(100, evenness) for evenness in EVENNESS],
+            ),
         ):
-            print(f"{method}, {heading}: as they are, normalised")
-            for count, evenness in ways:
-                plain, without = accuracies(rows, classes, count, evenness)
+            most = faces.subject.value_counts().max() if faces.subject.notna().any() else 0
+            possible = [(count, evenness) for count, evenness in ways if count <= most]
+            if possible:
+                print(f"{method}, {heading}: as they are, normalised")
+            for count, evenness in possible:
+                plain, without = accuracies(faces, classes, count, evenness)
                 name = count if evenness is None else evenness
                 print(f"  {name:5g}: {100 * plain:.1f} %, {100 * without:.1f} %", flush=True)
         resting = rows[rows.expression == NEUTRAL].subject.value_counts()
