@@ -203,7 +203,8 @@ def test_faces_of_nobody_in_particular_are_normalised_together(
     assert found[EXPRESSIONS].to_numpy() == pytest.approx(expected, abs=1e-5)
     other = ("--out", tmp_path / "other.csv")
     for option in ("--subject", "--subject-pattern", "--neutral", "--neutral-pattern"):
-        assert f"leave {option} out" in fails(capsys, "normalise", path, "--together", option, "truth", *other)
+        refused = fails(capsys, "normalise", path, "--together", option, "truth", *other)
+        assert f"leave {option} out" in refused
     pd.DataFrame({"input": ["a"], "code_00": [1.0]}).to_csv(path, index=False)
     assert "faces.csv: codes alone" in fails(capsys, "normalise", path, "--together", *other)
     assert not other[1].exists()
