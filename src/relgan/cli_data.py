@@ -64,6 +64,8 @@ class Synthesize:
     """How often each person is photographed, in another pose and light each time."""
     takes: Count = 32
     """Performances of each expression; people who give the same one are each other's exact truth."""
+    cameras: Literal["usual", "worse"] = "usual"
+    """worse: heads askew, careless crops, hard light, grey, blurred and coarse pictures."""
     seed: Count = 0
     """Everything drawn follows from it."""
     workers: SomeCount = None
@@ -120,6 +122,7 @@ def synthesize(verb: Synthesize) -> None:
         yaw=verb.yaw,
         sittings=verb.sittings,
         takes=verb.takes,
+        cameras=verb.cameras,
         seed=verb.seed,
         workers=verb.workers,
         device=verb.device,

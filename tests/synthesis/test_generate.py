@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -112,6 +113,17 @@ def test_a_finished_folder_returns_at_once_and_other_settings_are_refused(folder
     assert synthesize(3, folder, **SMALL).seconds < 0.5
     with pytest.raises(InputError, match="seed=0, now asked for seed=1"):
         synthesize(3, folder, seed=1, **SMALL)
+    with pytest.raises(InputError, match="cameras=usual, now asked for cameras=worse"):
+        synthesize(3, folder, cameras="worse", **SMALL)
+
+
+def test_folders_made_before_there_were_other_cameras_are_known_again(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "old")
+    summary = tmp_path / "old" / generate.SUMMARY
+    told = json.loads(summary.read_text())
+    del told["settings"]["cameras"]
+    summary.write_text(json.dumps(told))
+    assert synthesize(3, tmp_path / "old", **SMALL).faces == 12
 
 
 def test_somebody_elses_folder_is_left_alone(tmp_path):
@@ -127,8 +139,9 @@ def test_somebody_elses_folder_is_left_alone(tmp_path):
     [
         ({"expressions": ["joyful"]}, "--expressions joyful"),
         ({"frames": 0}, "--frames 0"),
-        ({"yaw": 45}, "--yaw 45"),
+        ({"yaw": 46}, "--yaw 46"),
         ({"size": 8}, "--size 8"),
+        ({"cameras": "good"}, "--cameras good: unknown; choose from usual worse"),
     ],
 )
 def test_bad_options_are_named_before_anything_is_written(tmp_path, options, message):

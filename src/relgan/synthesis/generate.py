@@ -35,6 +35,7 @@ from relgan.synthesis.photographer import (
     Settings,
     Taken,
 )
+from relgan.synthesis.sittings import CAMERAS, Kind
 from relgan.synthesis.upload import HANDS
 
 MANIFEST = "manifest.csv"
@@ -64,6 +65,7 @@ def synthesize(
     seed: int = 0,
     sittings: int = 1,
     takes: int = 8,
+    cameras: Kind = "usual",
     workers: int | None = 1,
     device: str = "cpu",
     progress: bool = True,
@@ -82,8 +84,8 @@ def synthesize(
         seed: of everything drawn.
         sittings: how often each person is photographed, in another pose and light each time.
         takes: performances of each expression; each is given by many people, unit by unit the same, so that
-        the truth
-            of a pair exists exactly where the column `take` agrees.
+            the truth of a pair exists exactly where the column `take` agrees.
+        cameras: "usual", or "worse" ones (relgan.synthesis.sittings.CAMERAS).
         workers: processes, one CPU core each; None: one a core, or one for every four cores that share a GPU.
         With more than one, a script needs ``if __name__ == "__main__":``.
         device: torch device, or "auto": a GPU where there is one; it changes pictures by rounding.
@@ -95,7 +97,7 @@ def synthesize(
     """
     started = time.perf_counter()
     out = Path(out)
-    settings = _checked(people, expressions, frames, size, yaw, seed, sittings, takes)
+    settings = _checked(people, expressions, frames, size, yaw, seed, sittings, takes, cameras)
     import_anny()
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -127,6 +129,7 @@ def _checked(
     seed: int,
     sittings: int,
     takes: int,
+    cameras: Kind,
 ) -> Settings:
     names: list[str] = []
     for word in expressions if expressions is not None else CANONICAL:
@@ -138,7 +141,7 @@ def _checked(
         ("people", people, 1, 99_999),
         ("frames", frames, 1, 999),
         ("size", size, 32, 1024),
-        ("yaw", yaw, 0, 30),
+        ("yaw", yaw, 0, 45),
         ("seed", seed, 0, 2**31 - 1),
         ("sittings", sittings, 1, 999),
         ("takes", takes, 1, 9999),
@@ -147,8 +150,10 @@ def _checked(
             raise InputError(f"--{option} {value}: must lie between {low} and {high}")
     if not names:
         raise InputError(f"--expressions: none given; choose from {' '.join(CANONICAL)}")
+    if cameras not in CAMERAS:
+        raise InputError(f"--cameras {cameras}: unknown; choose from {' '.join(CAMERAS)}")
     ordered = tuple(name for name in CANONICAL if name in names)
-    return Settings(people, ordered, frames, size, float(yaw), seed, sittings, takes)
+    return Settings(people, ordered, frames, size, float(yaw), seed, sittings, takes, cameras)
 
 
 def _open(out: Path, settings: Settings) -> Row | None:
@@ -169,6 +174,7 @@ def _open(out: Path, settings: Settings) -> Row | None:
 
 
 def _same(out: Path, found: Row, settings: Settings) -> None:
+    found = {"cameras": "usual", **found}  # as all were when this was not yet said
     for name, wanted in json.loads(json.dumps(asdict(settings))).items():
         if found.get(name) != wanted:
             raise InputError(

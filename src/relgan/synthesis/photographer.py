@@ -23,7 +23,7 @@ from relgan.synthesis.expressions import (
 )
 from relgan.synthesis.people import draw_person
 from relgan.synthesis.render import Model, Rendered, Studio
-from relgan.synthesis.sittings import Shot, Sitting, draw_shot, draw_sitting
+from relgan.synthesis.sittings import Kind, Shot, Sitting, draw_shot, draw_sitting
 from relgan.synthesis.upload import beside
 
 FORMAT = 1
@@ -54,6 +54,7 @@ class Settings:
     seed: int
     sittings: int
     takes: int
+    cameras: Kind = "usual"
     format: int = FORMAT
 
 
@@ -88,7 +89,7 @@ class Photographer:
         jobs: list[tuple[int, Model, _Picture]] = []
         for place, (person, sitting) in enumerate(sittings):
             model = self._person(person)
-            scene = draw_sitting(settings.seed, person, sitting, settings.yaw)
+            scene = draw_sitting(settings.seed, person, sitting, settings.yaw, settings.cameras)
             jobs += [(place, model, picture) for picture in self._planned(person, sitting, scene)]
         rows: list[list[Row]] = [[] for _ in sittings]
         rejected = [0] * len(sittings)

@@ -9,11 +9,61 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
 
 from relgan.synthesis.grooming import Colour
+
+
+Kind = Literal["usual", "worse"]
+"""What takes the pictures (:data:`CAMERAS`)."""
+
+
+@dataclass(frozen=True)
+class Cameras:
+    """What the pictures of many sittings are like.
+
+    nod: the largest as a share of the largest turn. roll: spread and largest, degrees. crops: spread of the
+    detector's errors (Sitting.misalignment). lights: shares of lamp, window, flash and light from everywhere.
+    contrast: spread of its logarithm. grey: share of grey pictures. blur: least, how much more at most, and
+    the power that makes the most rare. jpeg: worst quality, and the share of pictures that are compressed.
+    """
+
+    nod: float
+    roll: tuple[float, float]
+    crops: tuple[float, float, float, float]
+    lights: tuple[float, float, float, float]
+    contrast: float
+    grey: float
+    blur: tuple[float, float, int]
+    jpeg: tuple[int, float]
+
+
+CAMERAS: dict[Kind, Cameras] = {
+    "usual": Cameras(
+        nod=0.5,
+        roll=(3, 8),
+        crops=(0.016, 0.016, 0.014, 0.010),
+        lights=(0.35, 0.25, 0.15, 0.25),
+        contrast=0.22,
+        grey=0.35,
+        blur=(0.3, 1.3, 3),
+        jpeg=(55, 0.6),
+    ),
+    "worse": Cameras(
+        nod=0.6,
+        roll=(5, 14),
+        crops=(0.035, 0.035, 0.04, 0.02),
+        lights=(0.45, 0.35, 0.15, 0.05),
+        contrast=0.35,
+        grey=0.6,
+        blur=(0.4, 2.2, 2),
+        jpeg=(25, 0.7),
+    ),
+}
+"""Worse: heads askew, crops twice as careless, hard light, grey, blurred and coarse pictures."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +113,7 @@ class Sitting:
     about -1 to 1.
 
     misalignment: the detector's constant error for this person: shift (two), log scale, rotation, as shares
-    of the distance between the eyes and radians.
+    of the distance between the eyes and radians. crops: the spread of such errors.
     """
 
     yaw: float
@@ -72,6 +122,7 @@ class Sitting:
     distance: float
     gaze: tuple[float, float]
     misalignment: tuple[float, float, float, float]
+    crops: tuple[float, float, float, float]
     light: Light
     background: Background
     sensor: Sensor
@@ -90,19 +141,22 @@ class Shot:
     noise_seed: int
 
 
-def draw_sitting(seed: int, person: int, sitting: int, yaw: float) -> Sitting:
+def draw_sitting(seed: int, person: int, sitting: int, yaw: float, kind: Kind = "usual") -> Sitting:
     """Args: yaw: the largest turn of the head, degrees; smaller turns are commoner, nods reach half of it."""
+    cameras = CAMERAS[kind]
+    spread, most = cameras.roll
     rng = np.random.default_rng([seed, 2, person, sitting])
     return Sitting(
         yaw=float(yaw * (rng.random() - rng.random())),
-        pitch=float(0.5 * yaw * (rng.random() - rng.random())),
-        roll=float(np.clip(3 * rng.normal(), -8, 8)),
+        pitch=float(cameras.nod * yaw * (rng.random() - rng.random())),
+        roll=float(np.clip(spread * rng.normal(), -most, most)),
         distance=float(np.exp(rng.uniform(math.log(0.5), math.log(2.2)))),
         gaze=_pair(np.array([0.22, 0.13]) * rng.normal(size=2) * (rng.random() < 0.7)),
-        misalignment=_misalignment(rng, 1.0),
-        light=_draw_light(rng),
+        misalignment=_misalignment(rng, cameras.crops),
+        crops=cameras.crops,
+        light=_draw_light(rng, cameras),
         background=_draw_background(rng),
-        sensor=_draw_sensor(rng),
+        sensor=_draw_sensor(rng, cameras),
     )
 
 
@@ -110,7 +164,7 @@ def draw_shot(sitting: Sitting, rng: Generator) -> Shot:
     """Drift a little from the sitting's pose: what moves here is noise in the truth of every pair."""
     drift = rng.normal(size=3) * (0.4, 0.35, 0.25)
     wander = rng.normal(size=2) * (0.03, 0.02)
-    error = np.array(sitting.misalignment) + 0.2 * np.array(_misalignment(rng, 1.0))
+    error = np.array(sitting.misalignment) + 0.2 * np.array(_misalignment(rng, sitting.crops))
     return Shot(
         sitting=sitting,
         yaw=sitting.yaw + float(drift[0]),
@@ -126,8 +180,10 @@ def _pair(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float, 
     return float(values[0]), float(values[1])
 
 
-def _misalignment(rng: Generator, scale: float) -> tuple[float, float, float, float]:
-    dx, dy, size, turn = (float(v) for v in scale * rng.normal(size=4) * (0.016, 0.016, 0.014, 0.010))
+def _misalignment(
+    rng: Generator, spread: tuple[float, float, float, float]
+) -> tuple[float, float, float, float]:
+    dx, dy, size, turn = (float(v) for v in rng.normal(size=4) * spread)
     return dx, dy, size, turn
 
 
@@ -137,8 +193,8 @@ def _tint(rng: Generator, warmth: float, spread: float) -> tuple[float, float, f
     return (math.exp(w), 1.0, math.exp(-1.3 * w))
 
 
-def _draw_light(rng: Generator) -> Light:
-    kind = rng.choice(["lamp", "window", "flash", "even"], p=[0.35, 0.25, 0.15, 0.25])
+def _draw_light(rng: Generator, cameras: Cameras) -> Light:
+    kind = rng.choice(["lamp", "window", "flash", "even"], p=cameras.lights)
     azimuth = math.radians({"lamp": 55, "window": 80, "flash": 12, "even": 50}[kind] * rng.uniform(-1, 1))
     elevation = math.radians({"lamp": rng.uniform(15, 60), "window": rng.uniform(0, 35), "flash":
     rng.uniform(2, 15),
@@ -181,17 +237,19 @@ def _draw_background(rng: Generator) -> Background:
     )
 
 
-def _draw_sensor(rng: Generator) -> Sensor:
+def _draw_sensor(rng: Generator, cameras: Cameras) -> Sensor:
+    least, more, power = cameras.blur
+    worst, compressed = cameras.jpeg
     return Sensor(
         exposure=float(np.clip(0.92 + 0.2 * rng.normal(), 0.45, 1.5)),
-        contrast=float(1.4 * math.exp(0.22 * rng.normal())),
+        contrast=float(1.4 * math.exp(cameras.contrast * rng.normal())),
         warmth=float(0.035 * rng.normal()),
         saturation=float(np.clip(0.85 + 0.15 * rng.normal(), 0.5, 1.3)),
-        grey=bool(rng.random() < 0.35),
+        grey=bool(rng.random() < cameras.grey),
         film=_draw_film(rng),
-        blur=float(0.3 + 1.3 * rng.random() ** 3),
+        blur=float(least + more * rng.random() ** power),
         noise=float(0.003 + 0.016 * rng.random() ** 2),
-        jpeg=int(rng.integers(55, 96)) if rng.random() < 0.6 else None,
+        jpeg=int(rng.integers(worst, 96)) if rng.random() < compressed else None,
         vignette=float(0.15 * rng.random()),
     )
 
