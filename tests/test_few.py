@@ -36,7 +36,7 @@ def test_everyone_shows_one_to_six_expressions_with_all_their_frames() -> None:
 def test_pictures_and_rows_are_copied_and_bad_folders_refused(tmp_path: Path) -> None:
     people, out = tmp_path / "people", tmp_path / "few"
     (people / "faces").mkdir(parents=True)
-    with pytest.raises(InputError, match="no manifest.csv"):
+    with pytest.raises(InputError, match=r"no manifest\.csv"):
         main([str(people), "--out", str(out)])
     rows = table(3)
     rows.to_csv(people / "manifest.csv", index=False)

@@ -16,7 +16,6 @@ from numpy.random import Generator
 
 from relgan.synthesis.grooming import Colour
 
-
 Kind = Literal["usual", "worse"]
 """What takes the pictures (:data:`CAMERAS`)."""
 
