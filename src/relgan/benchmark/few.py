@@ -51,7 +51,8 @@ def kept(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     for person, count in zip(people, counts, strict=True):
         for name in generator.choice(names, count, replace=False, p=shares):
             parts.append(table[(table.subject == person) & (table.expression == name)])
-    return pd.concat(parts)
+    left: pd.DataFrame = pd.concat(parts)
+    return left
 
 
 def thin_out(people: Path, out: Path, seed: int = 0) -> int:
@@ -73,7 +74,10 @@ def thin_out(people: Path, out: Path, seed: int = 0) -> int:
     (out / "faces").mkdir(parents=True, exist_ok=True)
     for path in rows.path:
         shutil.copyfile(people / path, out / path)
-    return write_table(out / MANIFEST, list(rows), rows.to_dict("records"))
+    columns = [str(name) for name in rows]
+    return write_table(
+        out / MANIFEST, columns, (dict(zip(columns, row, strict=True)) for row in rows.to_numpy())
+    )
 
 
 def main(arguments: list[str] | None = None) -> None:
