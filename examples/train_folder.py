@@ -1,9 +1,10 @@
 """Train on your own pictures, beginning with the packaged weights, and try the result on a picture.
 
-    python examples/train_folder.py ROOT 'REGEX' OUT PICTURE [WEIGHTS]
+    python examples/train_folder.py ROOT 'REGEX' OUT PICTURE [WEIGHTS [STEPS]]
 
 ROOT/<expression>/<file>, the person found in each path by REGEX, such as 'person(\\d+)'. What `relgan train
-folder ROOT --subject-pattern REGEX --from synthetic --out OUT` does, in Python.
+folder ROOT --subject-pattern REGEX --from synthetic --out OUT` does, in Python. STEPS of each stage
+are a taste.
 """
 
 import sys
@@ -26,8 +27,8 @@ def main(arguments: list[str]) -> None:
         steps = int(arguments[5])
         config = replace(
             config,
-            reenactment=replace(config.reenactment, max_steps=steps),
-            baseline=replace(config.baseline, max_steps=steps),
+            reenactment=config.reenactment.lasting(steps),
+            baseline=config.baseline.lasting(steps),
         )
 
     data = align_datasets([("folder", root)], out, subject_pattern=pattern)

@@ -12,6 +12,7 @@ from relgan.pictures import Picture
 from relgan.shots import Shot
 from relgan.timeline import COLOURS
 
+Box = tuple[float, float, float, float]
 BARS = 3  # the most likely expressions
 
 
@@ -30,12 +31,12 @@ def annotated(
     pen = ImageDraw.Draw(image, "RGBA")
     for face, row in zip(shot.faces, probabilities, strict=True):
         x, y, width, height = face.box
-        text = round(float(np.clip(height / 9, 9, max(image.height, image.width) / 24)))
-        text = max(text, 9)
+        text = max(9, round(min(height / 9, min(image.height, image.width) / 24)))
         order = np.argsort(-row, kind="stable")[:BARS]
         colour = COLOURS.get(classes[order[0]], "#444444")
         pen.rectangle((x, y, x + width, y + height), outline=colour, width=max(2, round(height / 60)))
-        _panel(image, pen, face.face if numbers else None, face.box, row, order, classes, text)
+        others = [other.box for other in shot.faces if other is not face]
+        _panel(image, pen, face.face if numbers else None, face.box, others, row, order, classes, text)
     return np.asarray(image)
 
 
@@ -43,24 +44,41 @@ def _panel(
     image: Image.Image,
     pen: ImageDraw.ImageDraw,
     number: int | None,
-    box: tuple[float, float, float, float],
+    box: Box,
+    others: Sequence[Box],
     row: NDArray[np.float64],
     order: NDArray[np.intp],
     classes: Sequence[str],
     text: int,
 ) -> None:
-    """The bars of one face, below its box; above or inside where there is no room."""
-    font = ImageFont.load_default(text)
+    """The bars of one face, below its box; above or beside where there is no room, else small on its brow."""
     x, y, width, height = box
-    line = round(1.35 * text)
     words = [f"{classes[k]} {100 * row[k]:.0f}%" for k in order]
     lines = len(words) + (number is not None)
-    wide = max(max(pen.textlength(word, font) for word in words) + text, min(width, 8.0 * text))
-    left = min(max(0.0, x), max(0.0, image.width - wide))
-    top = y + height + 2
-    if top + lines * line > image.height:
-        top = y - 2 - lines * line if y - 2 - lines * line >= 0 else image.height - lines * line
-    pen.rectangle((left, top, left + wide, top + lines * line), fill=(0, 0, 0, 150))
+    for size in (text, max(9, text // 2)):
+        font, line = ImageFont.load_default(size), round(1.35 * size)
+        wide = max(max(pen.textlength(word, font) for word in words) + size, min(width, 8.0 * size))
+        high = lines * line
+        left = min(max(0.0, x), max(0.0, image.width - wide))
+        level = min(max(0.0, y), max(0.0, image.height - high))
+        places = (
+            (left, y + height + 2),
+            (left, y - 2 - high),
+            (x + width + 2, level),
+            (x - 2 - wide, level),
+        )
+        free = [
+            place
+            for place in places
+            if 0 <= place[0] <= image.width - wide
+            and 0 <= place[1] <= image.height - high
+            and not any(_overlap((*place, wide, high), other) for other in others)
+        ]
+        if free:
+            break
+    text = size
+    left, top = free[0] if free else (left, level)
+    pen.rectangle((left, top, left + wide, top + high), fill=(0, 0, 0, 150))
     if number is not None:
         pen.text((left + text / 3, top + text / 8), f"face {number}", fill="white", font=font)
         top += line
@@ -72,6 +90,10 @@ def _panel(
             stroke_fill="black",
         )  # fmt: skip
         top += line
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return all(one[k] < other[k] + other[k + 2] and other[k] < one[k] + one[k + 2] for k in (0, 1))
 
 
 def save_picture(picture: Picture | Image.Image, path: Path) -> None:

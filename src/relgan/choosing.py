@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from relgan.data.tensors import FaceTensors
 from relgan.losses import UNKNOWN
 
-RULE = "latest within one standard error over people"
+RULE = "latest within one standard error of the accuracy over people"
 """Stands in the fingerprints of runs, so that folds and checkpoints of another rule are not gone on with."""
 
 
@@ -52,8 +52,9 @@ class Score:
         difference = other.accuracy - self.accuracy
         if count < 2:
             return difference, float("inf")
-        sums = np.bincount(person, lost)
-        return difference, float(np.sqrt(count * sums.var(ddof=1)) / len(lost))
+        # Of a ratio, for people have different numbers of faces.
+        apart = np.bincount(person, lost - difference)
+        return difference, float(np.sqrt(count * apart.var(ddof=1)) / len(lost))
 
 
 @dataclass

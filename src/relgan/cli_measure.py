@@ -123,7 +123,6 @@ def test(verb: Test, command: str) -> None:
         "dataset": verb.dataset,
         "split": verb.split,
     }
-    refuse_other_test(verb.out, made_by)
     aligned = align_dataset(
         verb.dataset,
         verb.root,
@@ -138,7 +137,10 @@ def test(verb: Test, command: str) -> None:
         raise InputError(f"--split {verb.split}: {verb.root} has no such part")
     faces = [aligned.faces[i] for i in kept]
     fabric = make_fabric("auto", verb.device)
-    data = FaceTensors.of(faces, aligned.pictures[kept], weights.card.expressions).to(fabric.device)
+    data = FaceTensors.of(faces, aligned.pictures[kept], weights.card.expressions)
+    made_by["pictures"] = data.digest()[:16]
+    refuse_other_test(verb.out, made_by)
+    data = data.to(fabric.device)
     found = measure_transfer(weights, data, fabric, verb.seed)
     caution = weights.caution(verb.dataset, f"--weights {verb.weights or DEFAULT_WEIGHTS}")
     if caution and any(face.split in (None, "train") for face in faces):
@@ -178,7 +180,7 @@ def normalise(verb: Normalise) -> None:
     from relgan.expressions import canonical
     from relgan.normalise import all_alike, normalised, numbers_in, people_in, rest_in
     from relgan.probe_file import read_table
-    from relgan.tables import table_writer
+    from relgan.tables import table_writer, with_numbers
 
     table = numbers_in(read_table(verb.table), verb.table)
     words = None if verb.expressions is None else verb.expressions.split(",")
@@ -192,6 +194,8 @@ def normalise(verb: Normalise) -> None:
         people = people_in(table, verb.subject_pattern, verb.subject)
     result = normalised(table, people, shown, rest_in(table, verb.neutral_pattern, verb.neutral))
     with ending([]):
+        if Path(verb.out).suffix.lower() in (".parquet", ".pq"):
+            result = with_numbers(result)
         writer = table_writer(verb.out, [str(name) for name in result])
         writer.write(result)
         writer.close()

@@ -252,11 +252,20 @@ def run_protocol(
 
     weights = starting_weights(start, config.start)
     start = start or config.start
-    config = replace(tuned(weights.fitted(config)) if weights else config, start=start)
+    if weights is not None:
+        plain = weights.fitted(config)
+        config = tuned(plain)
+        if weights.baseline is None:  # it begins from scratch, and needs the steps and the rate of that
+            config = replace(config, baseline=plain.baseline)
+    config = replace(config, start=start)
     study = study_of(dataset, root, out, subject_pattern, workers, command, align=config.align, device=device)
     if weights is not None:
-        learnt = weights.card.provenance.get("dataset") or "faces unknown"
-        study.notes.append(f"both methods began from the weights {start}, which learnt from {learnt}")
+        learnt = " + ".join(weights.datasets()) or "faces unknown"
+        began = f"began from the weights {start}, which learnt from {learnt}"
+        if weights.baseline is None:
+            study.notes.append(f"REL-GAN {began}; they hold no baseline, which began from scratch")
+        else:
+            study.notes.append(f"both methods {began}")
         caution = weights.caution(dataset, f"--from {start}")
         if study.data.people and caution:
             study.notes.append(caution)

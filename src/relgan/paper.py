@@ -99,7 +99,7 @@ def differences(results: Mapping[str, Any]) -> list[str]:
         )
     if not any("began from" in note for note in results["notes"]):
         said.append("Both methods start from scratch; the paper's REL-GAN is pre-trained on BU-4DFE")
-    else:
+    elif not any("began from" in note and "bu4dfe" in note for note in results["notes"]):
         said.append("The paper's REL-GAN is pre-trained on BU-4DFE, this one on other faces, as said above")
     if results["folds_finished"] < results["folds_wanted"]:
         said.append(f"Only {results['folds_finished']} of {results['folds_wanted']} folds are in")

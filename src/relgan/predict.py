@@ -78,12 +78,11 @@ def predict_files(
         writer = None
         if csv is not None:
             writer = stack.enter_context(closing(table_writer(csv, list(empty.columns))))
-            writer.write(empty)
         bar = stack.enter_context(progress_bar(progress))
         video: _VideoOutput | None = None
         stack.callback(lambda: video.close() if video is not None else None)
         for shots, table in work.parts(bar):
-            if writer is not None:
+            if writer is not None and len(table):
                 writer.write(table)
             rows = iter(table[classes].to_numpy())
             for shot in shots:
@@ -101,7 +100,10 @@ def predict_files(
                     say(f"{shot.input}  face {face.face}  {classes[row.argmax()]} {100 * row.max():.0f} %")
                 if copy is not None:
                     save_picture(annotated(shot, mine, classes, len(shot.faces) > 1), copy)
-    return work.finished()
+        done = work.finished()
+        if writer is not None:
+            writer.write(empty)  # columns, where there was no face
+    return done
 
 
 class _VideoOutput:
@@ -144,10 +146,12 @@ def embed_files(
     work = _Work(paths, "embed", recognizer, cropped, every, fps, min_face, cluster, warn)
     empty = recognizer.embed([])
     with closing(table_writer(out, list(empty.columns))) as writer, progress_bar(progress) as bar:
-        writer.write(empty)
         for _, table in work.parts(bar):
-            writer.write(table)
-    return work.finished()
+            if len(table):
+                writer.write(table)
+        done = work.finished()
+        writer.write(empty)  # columns, where there was no face
+    return done
 
 
 class _Work:

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from relgan.data.listing import separator_in
 from relgan.data.readers import regular_expression
 from relgan.errors import InputError
 from relgan.metrics import percent
@@ -60,18 +63,25 @@ def read_embedding(
     for option, name in (("--subject", subject), ("--expression", expression), ("--take", take)):
         if name is not None and name not in table:
             there = [str(column) for column in table]
-            close = difflib.get_close_matches(name, there, 3) or there[:8]
+            close = difflib.get_close_matches(name, there, 3) or [t for t in there if not OURS.fullmatch(t)]
             raise InputError(f"{option} {name}: {path} has no such column; it has {', '.join(close)}")
     columns = _code_columns(table, labels, codes, path)
     numbers = table[columns].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
-    texts = {name: table[name].fillna("").astype(str).to_numpy(dtype=str) for name in labels}
+    texts = {name: _text(table[name]) for name in labels}
     complete = np.isfinite(numbers).all(1) & (texts[subject] != "") & (texts[expression] != "")
     if not complete.any():
         raise InputError(f"{path}: no row has a subject, an expression and a whole code")
     rows = np.arange(len(table)).astype(str)
-    takes = rows if take is None else np.char.add(np.char.add(texts[subject], "/"), texts[take])
+    takes = rows
+    if take is not None:  # a row without one is a take of its own
+        takes = np.where(texts[take] == "", rows, np.char.add(np.char.add(texts[subject], "/"), texts[take]))
     named = Labels(texts[subject], texts[expression], takes)
     return Embedding(numbers[complete], named.rows(complete), columns, int((~complete).sum()))
+
+
+def _text(cells: pd.Series) -> NDArray[np.str_]:
+    """Cells as text, missing ones empty."""
+    return cells.astype(object).where(cells.notna(), "").astype(str).to_numpy(dtype=str)
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -85,8 +95,14 @@ def read_table(path: Path) -> pd.DataFrame:
     try:
         if path.suffix.lower() in (".parquet", ".pq"):
             return pd.read_parquet(path)
+        with path.open("rb") as stream:
+            if stream.read(2) in (BOM_UTF16_LE, BOM_UTF16_BE):
+                raise InputError(f"{path}: is UTF-16; save it as UTF-8")
         # A person may be called NA or 007.
-        return pd.read_csv(path, dtype=object, keep_default_na=False, encoding_errors="surrogateescape")
+        table = pd.read_csv(path, dtype=object, keep_default_na=False, encoding_errors="surrogateescape")
+        if len(table.columns) == 1 and (kind := separator_in(str(table.columns[0]))):
+            raise InputError(f"{path}: separated by {kind}; save it with commas")
+        return table
     except ImportError as error:
         raise InputError(f"{path}: reading Parquet needs pyarrow; pip install pyarrow") from error
     except (ValueError, OSError) as error:
@@ -99,9 +115,7 @@ def _code_columns(table: pd.DataFrame, labels: Sequence[str], codes: str | None,
         asked = regular_expression(codes, f"--codes {codes}")
         chosen = [name for name in others if asked.fullmatch(name)]
         if not chosen:
-            raise InputError(
-                f"--codes {codes}: no column of {path} is called so; {', '.join(others[:8])} are"
-            )
+            raise InputError(f"--codes {codes}: no column of {path} is called so; {', '.join(others)} are")
         return chosen
     ours = [name for name in others if OURS.fullmatch(name)]
     numeric = [

@@ -231,7 +231,7 @@ def verification_error(codes: Floats, labels: Labels, seed: int = 0) -> float | 
     same = who.subject[first] == who.subject[second]
     if not same.any() or same.all():
         return None
-    falsely_accepted, accepted, _ = roc_curve(same, (x @ x.T)[first, second])
+    falsely_accepted, accepted, _ = roc_curve(same, (x @ x.T)[first, second], drop_intermediate=False)
     missed = 1 - accepted
     place = int(np.argmin(np.abs(missed - falsely_accepted)))
     return float((missed[place] + falsely_accepted[place]) / 2)

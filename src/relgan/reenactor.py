@@ -20,6 +20,7 @@ from relgan.finder import FaceFinder
 from relgan.models import Seen
 from relgan.pictures import Picture, as_picture, is_video
 from relgan.shots import Shot, Sighting, sight, whole
+from relgan.tracks import PATIENCE
 from relgan.training import progress_bar
 from relgan.video import VideoWriter, video_shots
 from relgan.weights import load_or_packaged
@@ -315,7 +316,7 @@ def reenact_files(
     whose, picture = reenactor.find(target, "target", cropped)
     person = reenactor.see(whose)
     last: Picture | None = None
-    main: int | None = None
+    followed = _Followed()
     written = seen = 0
     with VideoWriter(out) as writer, progress_bar(progress) as bar:
         task = bar.add_task("frames", total=0, images=1, note="")
@@ -327,11 +328,7 @@ def reenact_files(
             note=note,
             opened=lambda expected: bar.update(task, total=expected or 0),
         ):
-            faces: list[Sighting | None] = []
-            for shot in shots:
-                face = _main_face(shot, main)
-                main = main if face is None else face.face
-                faces.append(face)
+            faces = [followed.find(shot) for shot in shots]
             present = [face for face in faces if face is not None]
             made: Iterator[Picture] = iter(
                 reenactor.reenact(reenactor.expression_codes(present), person, strength) if present else ()
@@ -352,7 +349,24 @@ def reenact_files(
     return written
 
 
-def _main_face(shot: Shot, number: int | None) -> Sighting | None:
-    """The face of a track while it is there; else the largest."""
-    mine = [face for face in shot.faces if face.face == number]
-    return max(mine or shot.faces, key=lambda face: face.box[2] * face.box[3], default=None)
+class _Followed:
+    """The face of a video that is followed: the largest, as long as it does not stay away."""
+
+    def __init__(self) -> None:
+        self._number: int | None = None
+        self._seen = 0.0
+        self._known: set[int] = set()
+
+    def find(self, shot: Shot) -> Sighting | None:
+        """It in this frame; None while it is away for a moment. Faces that are all new mean a new scene."""
+        assert shot.time_s is not None
+        mine = [face for face in shot.faces if face.face == self._number]
+        others = {face.face for face in shot.faces}
+        away = self._number is not None and not mine and shot.time_s - self._seen <= PATIENCE
+        if away and others & self._known:
+            return None
+        self._known |= others
+        face = max(mine or shot.faces, key=lambda face: face.box[2] * face.box[3], default=None)
+        if face is not None:
+            self._number, self._seen = face.face, shot.time_s
+        return face

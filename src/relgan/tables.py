@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,6 +48,19 @@ def frame_of(shots: Sequence[Shot], values: NDArray[np.float32], names: Sequence
     return pd.DataFrame(keys | dict(zip(names, columns, strict=True)))
 
 
+def with_numbers(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Our columns of numbers as numbers again in a table read from CSV, where cells are text."""
+    import pandas as pd
+
+    numbers: dict[str, Any] = {}
+    for name in KEYS[1:]:
+        if name in table and table[name].dtype == object:
+            values = pd.to_numeric(table[name].replace("", None), errors="coerce")
+            if (values.notna() | (table[name] == "")).all():
+                numbers[name] = values.astype("Int64") if name in ("frame", "face") else values.astype(float)
+    return table.assign(**numbers)
+
+
 class TableWriter(Protocol):
     """Where rows go as they are made."""
 
@@ -58,24 +72,31 @@ class TableWriter(Protocol):
 class CsvWriter:
     """A CSV file in which every table is on the disk before the next is made; "-" is standard output.
 
+    What the file held before stays until the first table comes.
+
     Raises:
         InputError: the file cannot be written.
     """
 
     def __init__(self, place: str, columns: Sequence[str]) -> None:
+        self._place, self._columns = place, list(columns)
+        self._begun, self._new = False, not os.path.exists(place)
         try:
             self._file: TextIO = sys.stdout
             # Names of files need not be UTF-8.
             if place == "-" and isinstance(sys.stdout, io.TextIOWrapper):
                 sys.stdout.reconfigure(errors="surrogateescape")
             if place != "-":
-                self._file = open(place, "w", encoding="utf-8", newline="", errors="surrogateescape")  # noqa: SIM115
+                self._file = open(place, "a", encoding="utf-8", newline="", errors="surrogateescape")  # noqa: SIM115
         except OSError as error:
             raise InputError(f"{place}: cannot be written ({error.strerror or error})") from error
-        self._place = place
         self._rows = csv.writer(self._file, lineterminator="\n")
-        self._rows.writerow(columns)
-        self._file.flush()
+
+    def _begin(self) -> None:
+        if self._place != "-" and os.path.isfile(self._place):
+            self._file.truncate(0)
+        self._rows.writerow(self._columns)
+        self._begun = True
 
     def write(self, table: "pd.DataFrame") -> None:
         columns = [
@@ -86,6 +107,8 @@ class CsvWriter:
             for name in table.columns
         ]
         try:
+            if not self._begun:
+                self._begin()
             self._rows.writerows(zip(*columns, strict=True))
             self._file.flush()
         except BrokenPipeError:
@@ -96,6 +119,8 @@ class CsvWriter:
     def close(self) -> None:
         if self._place != "-":
             self._file.close()
+            if self._new and not self._begun:
+                os.unlink(self._place)
 
 
 def _decimals(column: str) -> int | None:

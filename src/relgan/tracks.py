@@ -4,6 +4,7 @@ Detections are linked to the nearest track by place and size. Between detections
 flow (Lucas and Kanade 1981, in a pyramid) of points on it, which also moves its landmarks.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ PATIENCE = 1.0
 _FLOW_SIDE = 160  # pixels of the region in which flow is sought: enough for a face, whatever its size
 _GRID = np.stack(np.meshgrid(np.linspace(0.15, 0.85, 8), np.linspace(0.15, 0.85, 8)), -1).reshape(-1, 2)
 _CUT = 30.0  # mean difference of two frames' grey thumbnails that makes a cut
+_SUDDEN, _TIMES = 15.0, 5  # or so much, if it is so many times that of the frames before
+_RECENT = 12  # frames
 
 
 @dataclass(slots=True, eq=False)
@@ -112,13 +115,33 @@ class Tracker:
         return sorted((track for track in self.tracks if track.present), key=lambda track: track.number)
 
 
-def thumbnail(grey: Grey) -> NDArray[np.float32]:
-    return np.asarray(cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA), np.float32)
+class Scene:
+    """Tells where a video cuts to another scene.
 
+    Two people before one backdrop look alike in a thumbnail, so what counts as a cut depends on how much the
+    frames before changed.
+    """
 
-def is_cut(before: NDArray[np.float32], after: NDArray[np.float32]) -> bool:
-    """Whether between two thumbnails the scene changed."""
-    return bool(np.abs(before - after).mean() > _CUT)
+    def __init__(self) -> None:
+        self._last: Grey | None = None
+        self._thumbnail = np.zeros((32, 32), np.float32)
+        self._changes: deque[float] = deque(maxlen=_RECENT)
+
+    def cut(self, grey: Grey) -> bool:
+        """Whether a frame (H, W) begins another scene than the frame before showed; False for the first."""
+        last, before = self._last, self._thumbnail
+        self._last = grey
+        self._thumbnail = np.asarray(cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA), np.float32)
+        if last is None:
+            return False
+        change = float(np.abs(self._thumbnail - before).mean())
+        usual = max(1.0, float(np.median(self._changes))) if self._changes else float("inf")
+        found = last.shape != grey.shape or change > _CUT or (change > _SUDDEN and change > _TIMES * usual)
+        if found:
+            self._changes.clear()
+        else:
+            self._changes.append(change)
+        return found
 
 
 def _distance(a: Box, b: Box) -> float:

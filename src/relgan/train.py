@@ -116,6 +116,7 @@ def train(
                 data.classes,
                 {
                     **provenance,
+                    "before": start.datasets() if start else [],
                     "ancestors": sorted({*start.ancestors(), provenance["start"]}) if start else [],
                     "steps": stage1.steps,
                     "device": device_name(fabric),

@@ -141,7 +141,7 @@ def refuse_other_test(out: Path, made_by: Mapping[str, Any]) -> None:
         before = json.loads((out / "test.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return
-    for key in ("weights", "dataset", "split"):
+    for key in ("weights", "dataset", "split", "pictures"):
         if before.get(key, made_by[key]) != made_by[key]:
             raise InputError(f"--out {out}: holds the test of other {key}; choose another folder")
 

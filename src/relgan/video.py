@@ -17,7 +17,7 @@ from relgan.faces.detect import Detector
 from relgan.faces.image import MAX_SIDE
 from relgan.pictures import Picture, shrunk
 from relgan.shots import TOGETHER, TOGETHER_BYTES, Aligner, Shot, Sighting, from_left
-from relgan.tracks import Tracker, is_cut, thumbnail
+from relgan.tracks import Scene, Tracker
 
 TIME_BASE = Fraction(1, 90_000)  # of written videos: fine enough for every frame rate, constant or not
 WRITABLE = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
@@ -47,7 +47,7 @@ class Video:
 
     def __init__(self, path: str, fps: float | None = None) -> None:
         av = _av(path)
-        self.path, self.fps, self.broken, self.seen = path, fps, 0, 0.0
+        self.path, self.fps, self.broken, self.seen, self.decoded = path, fps, 0, 0.0, 0
         if Path(path).is_file() and Path(path).stat().st_size == 0:
             raise InputError(f"{path}: the file is empty (0 bytes); copy it again or take it out")
         if not Path(path).is_file() and ".zip/" in path.lower():
@@ -81,12 +81,17 @@ class Video:
         return float(stream.duration * stream.time_base)
 
     @property
+    def stated(self) -> int:
+        """How many frames the container says there are; 0 where it does not say."""
+        return int(self._stream.frames)
+
+    @property
     def expected(self) -> int | None:
         """About how many frames :meth:`frames` gives, if the container says."""
         if self.fps is not None:
             return None if self.seconds is None else max(1, round(self.seconds * self.fps))
-        if self._stream.frames:
-            return int(self._stream.frames)
+        if self.stated:
+            return self.stated
         rate = self._stream.average_rate
         return None if self.seconds is None or not rate else max(1, round(self.seconds * float(rate)))
 
@@ -116,6 +121,7 @@ class Video:
                 continue
             for raw in decoded:
                 number += 1
+                self.decoded = number + 1
                 self.broken += raw.is_corrupt
                 time = time + 1 / rate if raw.time is None else float(raw.time) - begin
                 self.seen = max(self.seen, time + 1 / rate)
@@ -171,14 +177,12 @@ def video_shots(
     tracker, last = Tracker(), None
     with Video(path, fps) as video:
         opened(video.expected)
+        scene = Scene()
         count = 0
         for batch in _batches(video.frames()):
             greys = [np.asarray(cv2.cvtColor(frame.picture, cv2.COLOR_RGB2GRAY), np.uint8) for frame in batch]
             before = [last, *greys[:-1]]
-            cuts = [
-                old is not None and (old.shape != new.shape or is_cut(thumbnail(old), thumbnail(new)))
-                for old, new in zip(before, greys, strict=True)
-            ]
+            cuts = [scene.cut(grey) for grey in greys]
             looked = [(count + i) % every == 0 or cut for i, cut in enumerate(cuts)]
             found = iter(detector([f.picture for f, look in zip(batch, looked, strict=True) if look]))
             shots = []
@@ -206,6 +210,8 @@ def video_shots(
         ends, seen = video.ends, video.seen
         if ends is not None and ends - seen > max(1.0, 0.05 * ends):
             note(f"{path}: its pictures end after {seen:.1f} of {ends:.1f} s; was all of it copied?")
+        elif video.stated - video.decoded > max(5, 0.05 * video.stated):
+            note(f"{path}: its pictures end after {video.decoded} of {video.stated}; was all of it copied?")
 
 
 def _batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:

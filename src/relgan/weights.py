@@ -129,12 +129,14 @@ class Weights:
         )
 
     def datasets(self) -> list[str]:
-        """The data sets that the card names."""
-        return [name for name in (self.card.provenance.get("dataset") or "").split(" + ") if name]
+        """The data sets that the card names, those of the weights that these began with included."""
+        own = [name for name in (self.card.provenance.get("dataset") or "").split(" + ") if name]
+        return list(dict.fromkeys([*self.card.provenance.get("before", ()), *own]))
 
     def learnt_from(self, dataset: str) -> bool:
-        """Whether the card names this data set of photographs; rendered people are others each time."""
-        return dataset != "synthetic" and dataset in self.datasets()
+        """Whether the card names this data set of photographs, or another of the same people; rendered people
+        are others each time."""
+        return _people(dataset) != "synthetic" and _people(dataset) in map(_people, self.datasets())
 
     def caution(self, dataset: str, option: str) -> str | None:
         """What to tell who measures these weights, named by an option, on a data set they learnt from."""
@@ -154,6 +156,16 @@ class Weights:
             DISCRIMINATOR: self.discriminator,
         }
         return {name: network for name, network in parts.items() if network is not None}
+
+
+def _people(dataset: str) -> str:
+    """What data sets of the same people share."""
+    from relgan.data.readers import reader_named
+
+    try:
+        return reader_named(dataset).people
+    except InputError:  # of somebody's own
+        return dataset
 
 
 def packaged() -> list[str]:

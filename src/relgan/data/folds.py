@@ -171,13 +171,14 @@ def hold_out(
     wanted = Counter(faces[position].expression for position in train)
     room = {name: max(1, round(fraction * count)) for name, count in wanted.items()}
     order = list(groups.values())
-    held: set[int] = set()
+    left, held = Counter(wanted), set[int]()
     for place in np.random.default_rng(seed).permutation(len(order)):
         counts = Counter(faces[position].expression for position in order[place])
         fits = sum(min(count, room[name]) for name, count in counts.items())
-        # A group that mostly overshoots the tenth stays in train; so does the last one.
-        if 2 * fits > len(order[place]) and len(held) + len(order[place]) < len(train):
+        # A group that mostly overshoots the tenth stays in train; so does the last one, of an expression too.
+        if 2 * fits > len(order[place]) and all(count < left[name] for name, count in counts.items()):
             held.update(order[place])
+            left -= counts
             for name, count in counts.items():
                 room[name] = max(0, room[name] - count)
     if not held:

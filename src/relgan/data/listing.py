@@ -98,10 +98,20 @@ def table_of(manifest: str) -> tuple[dict[str, str | None], list[tuple[int, dict
         columns[name] = use if use not in columns.values() else None
     for needed in ("path", "expression"):
         if needed not in columns.values():
-            near = get_close_matches(needed, list(columns), 1)
+            if len(columns) == 1 and (kind := separator_in(next(iter(columns)))):
+                raise InputError(f"{manifest}: separated by {kind}; save it with commas")
+            free = [name for name, use in columns.items() if use is None and name]
+            near = get_close_matches(needed, free, 1)
             remedy = f"rename {near[0]!r}" if near else "add it to the first line"
+            if free and not near:
+                remedy += f", or rename one of {', '.join(free)}"
             raise InputError(f"{manifest}: no column {needed!r}; {remedy}")
     return columns, rows
+
+
+def separator_in(heading: str) -> str | None:
+    """What separates the columns of a table that is read as having one column, if not commas."""
+    return next((word for mark, word in ((";", "semicolons"), ("\t", "tabs")) if mark in heading), None)
 
 
 def face_of(cells: dict[str, str], folder: str) -> Face:
