@@ -28,7 +28,7 @@ def test_several_people_together_can() -> None:
     assert (choice.step, choice.accuracy) == (30, 0.75)
 
 
-def test_the_error_is_that_of_a_mean_over_people() -> None:
+def test_the_error_is_over_people_not_faces() -> None:
     best, later = score("111111", "aabbcc"), score("001111", "aabbcc")
     difference, error = later.deficit(best)
     # Sums over people are 2, 0, 0: their deviation is sqrt(4/3), that of their total sqrt(3) times as much.
@@ -57,3 +57,10 @@ def test_a_choice_survives_a_checkpoint() -> None:
     again = Choice.restored(choice.state())
     assert again.state() == choice.state()
     assert Choice.restored(Choice().state()).step is None
+
+
+def test_people_with_more_faces_do_not_make_the_error_larger() -> None:
+    """Everyone loses half of their faces, however many they have."""
+    people = "a" * 20 + "bbccdd"
+    best, later = score("1" * 26, people), score("10" * 13, people)
+    assert later.deficit(best) == (pytest.approx(0.5), pytest.approx(0))

@@ -176,6 +176,22 @@ def test_the_verb_normalises_codes(tmp_path: Path) -> None:
     )
 
 
+def test_a_parquet_file_of_a_csv_table_has_numbers(tmp_path: Path) -> None:
+    schema_of = pytest.importorskip("pyarrow.parquet").read_schema
+
+    table, _ = answers()
+    text = table.assign(frame=["", *"1" * 11], time_s="0.5", face="0", x="left", w="7.5")
+    text.to_csv(tmp_path / "faces.csv", index=False)
+    main(["normalise", str(tmp_path / "faces.csv"), "--out", str(tmp_path / "out.parquet")])
+    found = pd.read_parquet(tmp_path / "out.parquet")
+    kinds = schema_of(tmp_path / "out.parquet")
+    assert [str(kinds.field(name).type) for name in ("frame", "time_s", "face", "w")] == [
+        "int64",
+        "double",
+    ] * 2
+    assert (found.frame.isna().sum(), found.x[0], found.subject[0]) == (1, "left", "000")
+
+
 def test_columns_of_others_stay_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table, _ = answers()
     own = {"when": pd.Timestamp("2024-01-01"), "tiny": 1e-9, "seen": True, "none": None}

@@ -13,9 +13,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from relgan.annotate import annotated
 from relgan.cli import main
 from relgan.predict import predict_files
 from relgan.recognizer import Recognizer
+from relgan.shots import Shot, Sighting
 from relgan.timeline import BINS, TRACKS, Timeline, bridged
 
 from .clips import CLASSES, moving, photograph, random_weights, write_clip, write_sound
@@ -310,3 +312,44 @@ def test_short_holes_are_bridged_and_long_ones_left() -> None:
     means = np.array([[1.0], [0.0], [2.0], [0.0], [0.0], [0.0], [3.0]])
     seen = means[:, 0] > 0
     assert bridged(means, seen, 2)[:, 0].tolist() == [1, 1, 2, 0, 0, 0, 3]
+
+
+@pytest.mark.parametrize("verb", [["predict", "--csv"], ["embed", "--out"]])
+@pytest.mark.parametrize("name", ["faces.csv", "faces.parquet"])
+def test_a_run_that_reads_nothing_leaves_the_table_before(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str], verb: list[str], name: str
+) -> None:
+    out, empty = tmp_path / name, tmp_path / "empty.png"
+    empty.touch()
+    command = (verb[0], empty, "--weights", folder, verb[1], out)
+    assert "nothing could be read" in fails(capsys, *command)
+    assert not out.exists()
+    Image.fromarray(photograph((0, 100, 60))).save(tmp_path / "one.png")
+    run(verb[0], tmp_path / "one.png", "--weights", folder, verb[1], out)
+    before = out.read_bytes()
+    assert "nothing could be read" in fails(capsys, *command)
+    assert out.read_bytes() == before
+    Image.new("RGB", (200, 200)).save(tmp_path / "blank.png")
+    run(verb[0], tmp_path / "blank.png", "--weights", folder, verb[1], out)
+    table = pd.read_csv(out) if name.endswith("csv") else pd.read_parquet(out)
+    assert len(table) == 0
+    assert list(table.columns[: len(KEYS)]) == list(KEYS)
+
+
+def test_panels_leave_the_lower_face_free() -> None:
+    """There is no room below: above, beside, or on the brow in small letters."""
+    probabilities = np.array([[0.7, 0.2, 0.1]])
+    for size, box in (
+        ((300, 300), (80, 120, 150, 170)),
+        ((500, 200), (60, 5, 150, 190)),
+        ((160, 200), (2, 2, 155, 195)),
+    ):
+        picture = np.full((size[1], size[0], 3), 128, np.uint8)
+        face = Sighting(0, box, 0.9, None, np.zeros((112, 112, 3), np.uint8))
+        seen = annotated(
+            Shot("a", None, None, picture, 1.0, [face]), probabilities, ["anger", "fear", "neutral"]
+        )
+        x, y, width, height = (int(value) for value in box)
+        lower = seen[y + height // 2 : y + height - 4, x + 4 : x + width - 4]
+        assert (lower == 128).all()
+        assert (seen != 128).mean() > 0.02

@@ -78,3 +78,31 @@ def test_bad_files_are_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "bad.parquet").write_text("no")
     with pytest.raises(InputError, match="cannot be read"):
         read_embedding(tmp_path / "bad.parquet", "who", "shows")
+
+
+def test_rows_without_a_take_are_takes_of_their_own(tmp_path: Path) -> None:
+    rows = table().assign(take=["" if k % 2 else "one" for k in range(192)])
+    rows.to_csv(tmp_path / "codes.csv", index=False)
+    labels = read_embedding(tmp_path / "codes.csv", "who", "shows", "take").labels
+    assert len(set(labels.take)) == 12 + 96
+
+
+def test_missing_whole_numbers_are_missing_people(tmp_path: Path) -> None:
+    numbers = pd.Series([None, *range(1, 192)], dtype="Int64")
+    table().assign(who=numbers).to_parquet(tmp_path / "codes.parquet")
+    embedding = read_embedding(tmp_path / "codes.parquet", "who", "shows")
+    assert (embedding.left_out, embedding.labels.subject[0]) == (1, "1")
+
+
+def test_tables_of_other_kinds_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "codes.csv"
+    for mark, word in ((";", "semicolons"), ("\t", "tabs")):
+        table().to_csv(path, index=False, sep=mark)
+        with pytest.raises(InputError, match=f"codes.csv: separated by {word}; save it with commas"):
+            read_embedding(path, "who", "shows")
+    table().to_csv(path, index=False, encoding="utf-16")
+    with pytest.raises(InputError, match=r"codes.csv: is UTF-16; save it as UTF-8"):
+        read_embedding(path, "who", "shows")
+    table().to_csv(path, index=False)
+    with pytest.raises(InputError, match=r"it has who, shows, x, frame$"):
+        read_embedding(path, "take", "shows")

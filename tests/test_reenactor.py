@@ -13,8 +13,8 @@ from relgan.cli import main
 from relgan.cli_use import Reenact
 from relgan.data.augment import CENTRE, views
 from relgan.errors import InputError
-from relgan.reenactor import STRENGTH, Reenactor, paste_face, reenact_files
-from relgan.shots import whole
+from relgan.reenactor import STRENGTH, Reenactor, _Followed, paste_face, reenact_files
+from relgan.shots import Shot, Sighting, whole
 
 from .clips import moving, photograph, random_weights, synthetic_face, write_clip
 from .test_cli import fails
@@ -166,3 +166,16 @@ def test_reenact_on_the_command_line(
     line = fails(capsys, "reenact", *common, "--out", tmp_path / "d.png")
     assert "grey.png: no face found" in line
     assert sorted(tmp_path.iterdir()) == [*before, tmp_path / "grey.png"]
+
+
+def test_the_face_of_a_video_is_followed_though_it_is_missed_for_a_moment() -> None:
+    followed, nothing = _Followed(), np.zeros((4, 4, 3), np.uint8)
+
+    def seen(time: float, *faces: int) -> int | None:
+        boxes = [Sighting(k, (0, 0, 10 - k, 10), 0.9, None, nothing) for k in faces]
+        found = followed.find(Shot("a.mp4", 0, time, nothing, 1.0, boxes))
+        return None if found is None else found.face
+
+    assert [seen(k / 10, *faces) for k, faces in enumerate([(0, 1), (1,), (), (0, 1)])] == [0, None, None, 0]
+    assert [seen(t, 1) for t in (1.0, 1.5)] == [None, 1]  # away for longer than a second
+    assert seen(1.6, 2, 3) == 2  # all new: another scene

@@ -56,7 +56,8 @@ def test_pretrained_weights_start_every_fold(
     out = tmp_path / "run"
     main(["evaluate", "ck48", str(root), "--out", str(out), "--folds", "0", "--from", str(weights)])
     notes = " ".join(json.loads((out / "results.json").read_text())["notes"])
-    assert f"began from the weights {weights}, which learnt from ck48" in notes
+    assert f"REL-GAN began from the weights {weights}, which learnt from ck48" in notes
+    assert "they hold no baseline, which began from scratch" in notes
     assert "mean nothing" in notes  # they know the people who are tested
     assert "mean nothing" in capsys.readouterr().err
     assert "relgan pretrain" in fails(

@@ -112,3 +112,29 @@ def test_weights_that_learnt_from_the_tested_data_set_are_warned_of(
     assert "learnt from ck48" in json.loads((tmp_path / "out" / "test.json").read_text())["warning"]
     assert not load_weights(own).learnt_from("synthetic")
     assert not loaded.learnt_from("ck48")
+
+
+def test_the_test_of_other_faces_is_not_written_over(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, out = crops(tmp_path / "CK+48"), tmp_path / "out"
+    main(["prepare", "ck48", str(root), "--out", str(tmp_path / "all")])
+    manifest = (tmp_path / "all" / "manifest.csv").read_text().splitlines(keepends=True)
+    main(["test", "ck48", str(tmp_path / "all"), "--weights", str(weights), "--out", str(out)])
+    before = (out / "test.json").read_text()
+    (tmp_path / "all" / "manifest.csv").write_text("".join(manifest[:-3]))
+    refused = fails(capsys, "test", "ck48", tmp_path / "all", "--weights", weights, "--out", out)
+    assert "test of other pictures" in refused
+    assert (out / "test.json").read_text() == before
+
+
+def test_weights_know_the_people_of_kindred_data_sets_and_what_they_began_with(
+    weights: Path, tmp_path: Path
+) -> None:
+    loaded, own = load_weights(weights), tmp_path / "own"
+    provenance = {"dataset": "synthetic", "before": ["fer2013", "jaffe"]}
+    save_weights(own, loaded.generator, CLASSES, provenance, classifier=loaded.classifier)
+    mixed = load_weights(own)
+    assert mixed.datasets() == ["fer2013", "jaffe", "synthetic"]
+    assert all(mixed.learnt_from(name) for name in ("FER-2013", "ferplus", "jaffe"))
+    assert not any(mixed.learnt_from(name) for name in ("synthetic", "ckplus", "mine"))

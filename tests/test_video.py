@@ -11,6 +11,7 @@ import pytest
 
 from relgan.errors import InputError
 from relgan.faces.detect import Detector
+from relgan.tracks import Scene
 from relgan.video import Video, VideoWriter, video_shots
 
 from .clips import moving, photograph, write_clip, write_sound
@@ -222,3 +223,17 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
         peaks.append(peak)
     # 900 more frames are 207 MB of pixels.
     assert peaks[1] - peaks[0] < (60_000_000 if sys.platform == "darwin" else 60_000)
+
+
+def test_two_people_before_one_backdrop_are_a_cut_and_movement_is_none() -> None:
+    rng = np.random.default_rng(0)
+    backdrop = rng.integers(80, 120, (120, 160)).astype(np.uint8)
+    other = backdrop.copy()
+    other[20:100, 40:110] += 70
+    scene = Scene()
+    noise = [backdrop + rng.integers(0, 3, backdrop.shape, np.uint8) for _ in range(6)]
+    assert not any(scene.cut(frame) for frame in noise)
+    assert scene.cut(other)
+    assert not any(scene.cut(np.roll(other, 2 * k, axis=1)) for k in range(10))
+    moving_camera = Scene()
+    assert not any(moving_camera.cut(np.roll(other, 24 * k, axis=1)) for k in range(8))

@@ -207,3 +207,11 @@ def test_folds_are_written_as_readable_text(tmp_path):
 def test_an_unwritable_place_for_folds_is_one_line(tmp_path):
     with pytest.raises(InputError, match=r"nowhere/folds\.txt: cannot be written"):
         write_folds([], [], tmp_path / "nowhere" / "folds.txt")
+
+
+def test_the_last_face_of_an_expression_stays_in_training():
+    faces = anonymous("train", anger=40, contempt=1) + anonymous("test", anger=5, contempt=5)
+    for seed in range(20):
+        fold = split_fold(faces, seed=seed)
+        assert 40 in fold.train
+        assert fold.validation
