@@ -81,6 +81,18 @@ def test_faces_that_were_labelled_anew_are_another_run(
     assert "another run" in fails(capsys, *command)
 
 
+def test_the_card_says_how_the_faces_were_aligned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], tiny: None
+) -> None:
+    prepared = tmp_path / "prepared"
+    main(["prepare", "ck48", str(crops(tmp_path / "CK+48")), "--out", str(prepared)])
+    manifest = prepared / "manifest.csv"
+    pd.read_csv(manifest).assign(align="frontal").to_csv(manifest, index=False)
+    main(["pretrain", "ck48", str(prepared), "--out", str(tmp_path / "weights"), "--max-steps", "1"])
+    assert load_weights(tmp_path / "weights").card.align == "frontal"
+    assert "most faces are aligned as frontal, not similarity" in capsys.readouterr().err
+
+
 def test_train_makes_weights_for_use_from_several_data_sets(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], tiny: None
 ) -> None:

@@ -173,7 +173,7 @@ def train(verb: Pretrain, command: str) -> None:
             raise InputError("--fixed-code: there is no code yet; give --from")
         config = replace(config, reenactment=replace(config.reenactment, fixed_code=True))
     sets = [(verb.dataset, verb.root), *(_named_root(text) for text in verb.also)]
-    from relgan.study import align_datasets
+    from relgan.study import align_datasets, alignment_of
     from relgan.train import train as run
     from relgan.training import compiler_is_here, make_fabric
 
@@ -188,6 +188,10 @@ def train(verb: Pretrain, command: str) -> None:
             start = start.looking_at(verb.front)
         config = replace(config, front=verb.front)
     config = replace(start.fitted(config) if start else config, start=verb.start)
+    there = alignment_of((root for _, root in sets), config.align)
+    if there != config.align:
+        warn(f"relgan: note: most faces are aligned as {there}, not {config.align}; the card will say so")
+        config = replace(config, align=there)
     fabric = make_fabric(config.precision, verb.device, verb.devices)
     if verb.compile and not compiler_is_here(fabric):
         raise InputError("--compile: wants a CUDA GPU and Triton; leave it out")

@@ -4,9 +4,11 @@ import csv
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -194,6 +196,18 @@ def align_datasets(
         raise InputError(f"{sets[0][1]}: no faces to train on; all belong to validation or test parts")
     data = Aligned(faces, faces, np.concatenate(pictures), []).tensors(sets[0][1])
     return data if also_visits == 1 else replace(data, visits=tuple(visits))
+
+
+def alignment_of(roots: Iterable[Path], asked: Alignment) -> Alignment:
+    """How the faces of prepared folders are aligned, most of them; what is asked for where none is prepared.
+
+    Weights must know it, for whoever uses them aligns faces as they were for the training.
+    """
+    counts: Counter[str] = Counter()
+    for root in roots:
+        if is_aligned(root):
+            counts.update(read_manifest(root)["align"])
+    return max(get_args(Alignment), key=lambda kind: (counts[kind], kind == asked))
 
 
 def _set_apart(face: Face, place: int) -> Face:
