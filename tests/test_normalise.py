@@ -251,6 +251,9 @@ def test_bad_tables_and_people_are_one_line(tmp_path: Path, capsys: pytest.Captu
     assert "--expressions luck" in fails(
         capsys, "normalise", path, "--subject-pattern", "(0)", "--expressions", "luck", *out
     )
+    assert "name two or more" in fails(
+        capsys, "normalise", path, "--subject-pattern", "(0)", "--expressions", "anger", *out
+    )
     assert "brackets" in fails(capsys, "normalise", path, "--subject-pattern", "000", *out)
     assert "--neutral truth: holds none of neutral, 1" in fails(
         capsys, "normalise", half, "--neutral", "truth", "--subject-pattern", "(.*)/", *out

@@ -21,7 +21,7 @@ class Export:
     weights: SomeWeights = None
     """Packaged weights (wild, synthetic), or a folder made by `relgan train`; wild where not given."""
     int8: bool = False
-    """Quantise the recogniser: a third of the size, three times as fast; what it loses is printed."""
+    """Quantise the recogniser: three tenths of the size, three times as fast; what it loses is printed."""
 
 
 @dataclass(frozen=True)

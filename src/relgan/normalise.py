@@ -199,13 +199,15 @@ def normalised(
         at_rest: (N,) which rows show somebody at rest.
 
     Raises:
-        InputError: ``shown`` names an expression that the table has no column for; somebody is never at rest,
-            or there is one person alone to be compared at rest.
+        InputError: ``shown`` names an expression that the table has no column for, or one alone; somebody is
+            never at rest, or there is one person alone to be compared at rest.
     """
     expressions, codes = columns_of(table)
     missing = sorted(set(shown or ()) - set(expressions))
     if missing:
         raise InputError(f"--expressions {missing[0]}: the table has {', '.join(expressions) or 'none'}")
+    if shown is not None and len(set(shown)) < 2:
+        raise InputError("--expressions: one leaves nothing to tell apart; name two or more")
     who = np.array([str(name) for name in people], dtype=object)
     method = table.method.astype(str).to_numpy() if "method" in table else np.full(len(table), "")
     kept = [name for name in expressions if shown is None or name in shown]
