@@ -11,8 +11,8 @@ from relgan.errors import InputError
 from relgan.pictures import Picture
 from relgan.shots import Shot
 from relgan.timeline import COLOURS
+from relgan.tracks import Box
 
-Box = tuple[float, float, float, float]
 BARS = 3  # the most likely expressions
 
 
@@ -49,15 +49,15 @@ def _panel(
     row: NDArray[np.float64],
     order: NDArray[np.intp],
     classes: Sequence[str],
-    text: int,
+    largest: int,
 ) -> None:
     """The bars of one face, below its box; above or beside where there is no room, else small on its brow."""
     x, y, width, height = box
     words = [f"{classes[k]} {100 * row[k]:.0f}%" for k in order]
     lines = len(words) + (number is not None)
-    for size in (text, max(9, text // 2)):
-        font, line = ImageFont.load_default(size), round(1.35 * size)
-        wide = max(max(pen.textlength(word, font) for word in words) + size, min(width, 8.0 * size))
+    for text in (largest, max(9, largest // 2)):
+        font, line = ImageFont.load_default(text), round(1.35 * text)
+        wide = max(max(pen.textlength(word, font) for word in words) + text, min(width, 8.0 * text))
         high = lines * line
         left = min(max(0.0, x), max(0.0, image.width - wide))
         level = min(max(0.0, y), max(0.0, image.height - high))
@@ -76,7 +76,6 @@ def _panel(
         ]
         if free:
             break
-    text = size
     left, top = free[0] if free else (left, level)
     pen.rectangle((left, top, left + wide, top + high), fill=(0, 0, 0, 150))
     if number is not None:

@@ -123,6 +123,7 @@ def test(verb: Test, command: str) -> None:
         "dataset": verb.dataset,
         "split": verb.split,
     }
+    refuse_other_test(verb.out, made_by)
     aligned = align_dataset(
         verb.dataset,
         verb.root,
@@ -180,7 +181,7 @@ def normalise(verb: Normalise) -> None:
     from relgan.expressions import canonical
     from relgan.normalise import all_alike, normalised, numbers_in, people_in, rest_in
     from relgan.probe_file import read_table
-    from relgan.tables import table_writer, with_numbers
+    from relgan.tables import table_writer
 
     table = numbers_in(read_table(verb.table), verb.table)
     words = None if verb.expressions is None else verb.expressions.split(",")
@@ -194,8 +195,6 @@ def normalise(verb: Normalise) -> None:
         people = people_in(table, verb.subject_pattern, verb.subject)
     result = normalised(table, people, shown, rest_in(table, verb.neutral_pattern, verb.neutral))
     with ending([]):
-        if Path(verb.out).suffix.lower() in (".parquet", ".pq"):
-            result = with_numbers(result)
         writer = table_writer(verb.out, [str(name) for name in result])
         writer.write(result)
         writer.close()

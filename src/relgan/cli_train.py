@@ -257,10 +257,7 @@ def run_protocol(
     weights = starting_weights(start, config.start)
     start = start or config.start
     if weights is not None:
-        plain = weights.fitted(config)
-        config = tuned(plain)
-        if weights.baseline is None:  # it begins from scratch, and needs the steps and the rate of that
-            config = replace(config, baseline=plain.baseline)
+        config = tuned(weights.fitted(config), weights.baseline is not None)
     config = replace(config, start=start)
     study = study_of(dataset, root, out, subject_pattern, workers, command, align=config.align, device=device)
     if weights is not None:

@@ -231,9 +231,16 @@ PRESETS: dict[str, Config] = {
 }
 
 
-def tuned(config: Config) -> Config:
-    """The same run for folds that begin with trained weights."""
-    return replace(config, reenactment=config.reenactment.tuning(), baseline=config.baseline.tuning())
+def tuned(config: Config, baseline: bool = True) -> Config:
+    """The same run for folds that begin with trained weights.
+
+    Args:
+        config: settings of a run from scratch.
+        baseline: whether the weights hold one; else it begins from scratch and keeps the steps and the rate
+            of that.
+    """
+    begun = replace(config, reenactment=config.reenactment.tuning())
+    return replace(begun, baseline=config.baseline.tuning()) if baseline else begun
 
 
 def scaled(config: Config, share: float) -> Config:

@@ -22,6 +22,7 @@ from relgan.errors import InputError
 from relgan.expressions import CANONICAL
 from relgan.metrics import as_list, recognition
 from relgan.significance import accuracy_interval
+from relgan.tables import as_text
 
 FLOOR = 1e-6
 """Probabilities below what a table shows count as this."""
@@ -333,7 +334,7 @@ def people_in(table: pd.DataFrame, pattern: str | None = None, column: str | Non
                     "--subject-pattern with the person's part of the file's name in brackets, like "
                     "'([^/]+)/[^/]+$' for its folder"
                 )
-        rows = table[parts].astype(object).where(table[parts].notna(), "").astype(str)
+        rows = as_text(table[parts])
         empty = (rows == "").any(axis=1).to_numpy()
         if empty.any():
             raise InputError(f"--subject {asked}: row {empty.argmax() + 1} names nobody; leave such rows out")

@@ -97,9 +97,10 @@ def differences(results: Mapping[str, Any]) -> list[str]:
             f"Preset {results['preset']}: pictures of {config['size']} pixels and {length} of stage 1; "
             "the paper has 96 pixels and 300 epochs over 40 views of every face"
         )
-    if not any("began from" in note for note in results["notes"]):
+    began = [note for note in results["notes"] if "began from" in note]
+    if not began:
         said.append("Both methods start from scratch; the paper's REL-GAN is pre-trained on BU-4DFE")
-    elif not any("began from" in note and "bu4dfe" in note for note in results["notes"]):
+    elif not any("bu4dfe" in note for note in began):
         said.append("The paper's REL-GAN is pre-trained on BU-4DFE, this one on other faces, as said above")
     if results["folds_finished"] < results["folds_wanted"]:
         said.append(f"Only {results['folds_finished']} of {results['folds_wanted']} folds are in")

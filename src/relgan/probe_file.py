@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -28,6 +27,7 @@ from relgan.probes import (
     pool_probes,
     verification_error,
 )
+from relgan.tables import as_text
 
 OURS = re.compile(r"code_\d+")  # what `relgan embed` calls its columns
 NOT_CODES = {"frame", "time_s", "face", "x", "y", "w", "h", "detection"}  # numbers of it that are none
@@ -67,7 +67,7 @@ def read_embedding(
             raise InputError(f"{option} {name}: {path} has no such column; it has {', '.join(close)}")
     columns = _code_columns(table, labels, codes, path)
     numbers = table[columns].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
-    texts = {name: _text(table[name]) for name in labels}
+    texts = {name: as_text(table[[name]])[name].to_numpy(dtype=str) for name in labels}
     complete = np.isfinite(numbers).all(1) & (texts[subject] != "") & (texts[expression] != "")
     if not complete.any():
         raise InputError(f"{path}: no row has a subject, an expression and a whole code")
@@ -77,11 +77,6 @@ def read_embedding(
         takes = np.where(texts[take] == "", rows, np.char.add(np.char.add(texts[subject], "/"), texts[take]))
     named = Labels(texts[subject], texts[expression], takes)
     return Embedding(numbers[complete], named.rows(complete), columns, int((~complete).sum()))
-
-
-def _text(cells: pd.Series) -> NDArray[np.str_]:
-    """Cells as text, missing ones empty."""
-    return cells.astype(object).where(cells.notna(), "").astype(str).to_numpy(dtype=str)
 
 
 def read_table(path: Path) -> pd.DataFrame:

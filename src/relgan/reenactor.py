@@ -362,7 +362,7 @@ class _Followed:
         assert shot.time_s is not None
         mine = [face for face in shot.faces if face.face == self._number]
         others = {face.face for face in shot.faces}
-        away = self._number is not None and not mine and shot.time_s - self._seen <= PATIENCE
+        away = not mine and shot.time_s - self._seen <= PATIENCE
         if away and others & self._known:
             return None
         self._known |= others

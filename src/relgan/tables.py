@@ -48,7 +48,7 @@ def frame_of(shots: Sequence[Shot], values: NDArray[np.float32], names: Sequence
     return pd.DataFrame(keys | dict(zip(names, columns, strict=True)))
 
 
-def with_numbers(table: "pd.DataFrame") -> "pd.DataFrame":
+def _with_numbers(table: "pd.DataFrame") -> "pd.DataFrame":
     """Our columns of numbers as numbers again in a table read from CSV, where cells are text."""
     import pandas as pd
 
@@ -59,6 +59,11 @@ def with_numbers(table: "pd.DataFrame") -> "pd.DataFrame":
             if (values.notna() | (table[name] == "")).all():
                 numbers[name] = values.astype("Int64") if name in ("frame", "face") else values.astype(float)
     return table.assign(**numbers)
+
+
+def as_text(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Cells as text, missing ones empty."""
+    return table.astype(object).where(table.notna(), "").astype(str)
 
 
 class TableWriter(Protocol):
@@ -166,7 +171,7 @@ class ParquetWriter:
             for name in ("input", "path")
             if name in table
         }
-        self._waiting.append(table.assign(**names))
+        self._waiting.append(_with_numbers(table).assign(**names))
         if sum(map(len, self._waiting)) >= ROW_GROUP:
             self._flush()
 

@@ -123,20 +123,20 @@ class Scene:
     """
 
     def __init__(self) -> None:
-        self._last: Grey | None = None
+        self._shape: tuple[int, ...] | None = None
         self._thumbnail = np.zeros((32, 32), np.float32)
         self._changes: deque[float] = deque(maxlen=_RECENT)
 
     def cut(self, grey: Grey) -> bool:
         """Whether a frame (H, W) begins another scene than the frame before showed; False for the first."""
-        last, before = self._last, self._thumbnail
-        self._last = grey
+        shape, before = self._shape, self._thumbnail
+        self._shape = grey.shape
         self._thumbnail = np.asarray(cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA), np.float32)
-        if last is None:
+        if shape is None:
             return False
         change = float(np.abs(self._thumbnail - before).mean())
         usual = max(1.0, float(np.median(self._changes))) if self._changes else float("inf")
-        found = last.shape != grey.shape or change > _CUT or (change > _SUDDEN and change > _TIMES * usual)
+        found = shape != grey.shape or change > _CUT or (change > _SUDDEN and change > _TIMES * usual)
         if found:
             self._changes.clear()
         else:

@@ -142,7 +142,7 @@ def refuse_other_test(out: Path, made_by: Mapping[str, Any]) -> None:
     except (OSError, ValueError):
         return
     for key in ("weights", "dataset", "split", "pictures"):
-        if before.get(key, made_by[key]) != made_by[key]:
+        if key in made_by and before.get(key, made_by[key]) != made_by[key]:
             raise InputError(f"--out {out}: holds the test of other {key}; choose another folder")
 
 

@@ -136,7 +136,8 @@ class Weights:
     def learnt_from(self, dataset: str) -> bool:
         """Whether the card names this data set of photographs, or another of the same people; rendered people
         are others each time."""
-        return _people(dataset) != "synthetic" and _people(dataset) in map(_people, self.datasets())
+        people = _people(dataset)
+        return people != "synthetic" and people in map(_people, self.datasets())
 
     def caution(self, dataset: str, option: str) -> str | None:
         """What to tell who measures these weights, named by an option, on a data set they learnt from."""

@@ -13,20 +13,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from relgan.data.manifest import write_table
+from relgan.data.ckplus import SEQUENCES
+from relgan.data.manifest import NAME, write_table
 from relgan.errors import InputError
 
-MANIFEST = "manifest.csv"
-SEQUENCES = {
-    "anger": 45,
-    "contempt": 18,
-    "disgust": 59,
-    "fear": 25,
-    "happiness": 69,
-    "sadness": 28,
-    "surprise": 83,
-}
-"""How often CK+ shows each."""
 PEOPLE = 118
 SHOWN = {1: 0.2, 2: 0.28, 3: 0.24, 4: 0.14, 5: 0.09, 6: 0.05}
 """How many people show how many expressions."""
@@ -65,9 +55,9 @@ def thin_out(people: Path, out: Path, seed: int = 0) -> int:
         InputError: `people` is no folder of `relgan synthesize`, `out` holds something, or somebody lacks one
             of the expressions.
     """
-    manifest = people / MANIFEST
+    manifest = people / NAME
     if not manifest.is_file():
-        raise InputError(f"{people}: no {MANIFEST}; make it with relgan synthesize")
+        raise InputError(f"{people}: no {NAME}; make it with relgan synthesize")
     if out.exists() and any(out.iterdir()):
         raise InputError(f"--out {out}: holds something; choose an empty folder")
     rows = kept(pd.read_csv(manifest, keep_default_na=False, dtype=str), seed)
@@ -75,9 +65,7 @@ def thin_out(people: Path, out: Path, seed: int = 0) -> int:
     for path in rows.path:
         shutil.copyfile(people / path, out / path)
     columns = [str(name) for name in rows]
-    return write_table(
-        out / MANIFEST, columns, (dict(zip(columns, row, strict=True)) for row in rows.to_numpy())
-    )
+    return write_table(out / NAME, columns, (dict(zip(columns, row, strict=True)) for row in rows.to_numpy()))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -175,7 +175,8 @@ class Recipe:
     def of(self, row: Row) -> tuple[Config, Weights | None]:
         """A row's settings and the weights its folds begin with."""
         start = None if row.scratch else self.start
-        return row.change(tuned(self.config) if start else self.config), start
+        config = tuned(self.config, start.baseline is not None) if start else self.config
+        return row.change(config), start
 
     def mark(self, row: Row) -> str:
         """Changes with whatever the row's outcome depends on."""

@@ -168,10 +168,10 @@ def hold_out(
         raise InputError(
             "train holds one person or one sequence only, nothing can be held out; add a validation part"
         )
-    wanted = Counter(faces[position].expression for position in train)
-    room = {name: max(1, round(fraction * count)) for name, count in wanted.items()}
+    left = Counter(faces[position].expression for position in train)
+    room = {name: max(1, round(fraction * count)) for name, count in left.items()}
     order = list(groups.values())
-    left, held = Counter(wanted), set[int]()
+    held: set[int] = set()
     for place in np.random.default_rng(seed).permutation(len(order)):
         counts = Counter(faces[position].expression for position in order[place])
         fits = sum(min(count, room[name]) for name, count in counts.items())
