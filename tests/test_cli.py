@@ -101,6 +101,11 @@ def test_an_unwritable_output_is_named(tmp_path: Path, capsys: pytest.CaptureFix
     assert "cannot be written" in line
 
 
+def test_an_export_is_called_onnx(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ".onnx" in fails(capsys, "export", "--out", tmp_path / "x.txt")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_manifest_with_unknown_expressions_names_lines_and_words(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -110,6 +110,23 @@ def test_arrays_of_another_layout_are_refused_with_the_remedy(array: np.ndarray,
         as_picture(array)
 
 
+@pytest.mark.parametrize("nothing", [None, 5, b"\xff\xd8", {"a": 1}])
+def test_what_holds_no_pictures_is_refused(nothing: object) -> None:
+    with pytest.raises(InputError, match=f"of type {type(nothing).__name__}"):
+        as_faces(nothing)
+    with pytest.raises(InputError, match=f"face 0: .*{type(nothing).__name__}"):
+        as_faces([nothing])
+
+
+def test_links_to_missing_pictures_are_listed_and_told(tmp_path: Path) -> None:
+    (tmp_path / "lost.jpg").symlink_to(tmp_path / "gone.jpg")
+    (tmp_path / "lost.txt").symlink_to(tmp_path / "gone.txt")
+    files, wrong, passed = find_files([tmp_path])
+    assert (files, wrong, passed) == ([str(tmp_path / "lost.jpg")], [], 1)
+    with pytest.raises(InputError, match=r"lost\.jpg: a link to a file that is not there"):
+        read_picture(files[0])
+
+
 def test_faces_of_any_size_become_112_pixels() -> None:
     face = synthetic_face()
     assert np.array_equal(as_faces(face[None])[0], face)

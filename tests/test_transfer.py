@@ -114,6 +114,26 @@ def test_weights_that_learnt_from_the_tested_data_set_are_warned_of(
     assert not loaded.learnt_from("ck48")
 
 
+def test_weights_that_learnt_from_the_very_faces_are_warned_of(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, own, loaded = crops(tmp_path / "CK+48"), tmp_path / "own", load_weights(weights)
+    command = ["test", "ck48", str(root), "--weights"]
+    main([*command, str(weights), "--out", str(tmp_path / "out")])
+    assert "warning" not in capsys.readouterr().err
+    faces = json.loads((tmp_path / "out" / "test.json").read_text())["pictures"]
+    save_weights(
+        own,
+        loaded.generator,
+        CLASSES,
+        {"dataset": "synthetic", "data": faces},
+        classifier=loaded.classifier,
+        baseline=loaded.baseline,
+    )
+    main([*command, str(own), "--out", str(tmp_path / "own-out")])
+    assert "learnt from these very faces" in capsys.readouterr().err
+
+
 def test_the_test_of_other_faces_is_not_written_over(
     weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -53,6 +53,8 @@ def export(verb: Export) -> None:
     from relgan.recognizer import DEFAULT_WEIGHTS
     from relgan.weights import load_or_packaged
 
+    if verb.out.suffix.lower() != ".onnx":
+        raise InputError(f"--out {verb.out}: ONNX files are called .onnx; choose such a name")
     weights = load_or_packaged(verb.weights, DEFAULT_WEIGHTS)
     source = verb.weights or DEFAULT_WEIGHTS
     done = run(weights, verb.out, what=verb.what, int8=verb.int8, source=source)

@@ -139,11 +139,12 @@ def test(verb: Test, command: str) -> None:
     faces = [aligned.faces[i] for i in kept]
     fabric = make_fabric("auto", verb.device)
     data = FaceTensors.of(faces, aligned.pictures[kept], weights.card.expressions)
-    made_by["pictures"] = data.digest()[:16]
+    digest = data.digest()
+    made_by["pictures"] = digest[:16]
     refuse_other_test(verb.out, made_by)
     data = data.to(fabric.device)
     found = measure_transfer(weights, data, fabric, verb.seed)
-    caution = weights.caution(verb.dataset, f"--weights {verb.weights or DEFAULT_WEIGHTS}")
+    caution = weights.caution(verb.dataset, f"--weights {verb.weights or DEFAULT_WEIGHTS}", digest)
     if caution and any(face.split in (None, "train") for face in faces):
         made_by["warning"] = caution
         warn(f"relgan: warning: {caution}")

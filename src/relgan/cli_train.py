@@ -267,7 +267,7 @@ def run_protocol(
             study.notes.append(f"REL-GAN {began}; they hold no baseline, which began from scratch")
         else:
             study.notes.append(f"both methods {began}")
-        caution = weights.caution(dataset, f"--from {start}")
+        caution = weights.caution(dataset, f"--from {start}", study.data.digest())
         if study.data.people and caution:
             study.notes.append(caution)
             warn(f"relgan: warning: {caution}")

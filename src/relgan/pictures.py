@@ -2,7 +2,8 @@
 
 import glob
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,8 @@ def read_picture(path: str) -> tuple[Picture, float]:
         InputError: the file is missing, empty, no picture, damaged or too large.
     """
     if not os.path.exists(path) and ".zip/" not in path.lower() and not FRAGMENT.fullmatch(path):
-        raise InputError(f"{path}: no such file")
+        missing = "a link to a file that is not there" if os.path.islink(path) else "no such file"
+        raise InputError(f"{path}: {missing}")
     try:
         data = Path(path).read_bytes() if os.path.isfile(path) else read_bytes(path)
     except OSError as error:
@@ -112,6 +114,8 @@ def as_picture(picture: Any, name: str = "picture") -> Picture:
     if isinstance(picture, Image.Image):
         return np.array(to_rgb(ImageOps.exif_transpose(picture)))
     array = np.asarray(picture)
+    if not array.ndim:
+        raise InputError(f"{name}: of type {type(picture).__name__}; give a file, a PIL image or an array")
     shape = "x".join(map(str, array.shape))
     if array.dtype != np.uint8:
         remedy = "give uint8 from 0 to 255"
@@ -131,6 +135,19 @@ def as_picture(picture: Any, name: str = "picture") -> Picture:
     raise InputError(f"{name}: an array of shape {shape}; {remedy}")
 
 
+def each_of(pictures: Any) -> Iterator[Any]:
+    """What a list of pictures holds.
+
+    Raises:
+        InputError: it is no list of anything, or bytes, which are files not yet decoded.
+    """
+    if not isinstance(pictures, bytes | bytearray | Mapping):
+        with suppress(TypeError):
+            return iter(pictures)
+    kind = type(pictures).__name__
+    raise InputError(f"pictures of type {kind}: give files, PIL images or arrays, or a list of these")
+
+
 def as_faces(faces: Any) -> Picture:
     """Aligned or closely cropped faces as (n, 112, 112, 3) uint8 RGB; other sizes are resized.
 
@@ -145,7 +162,7 @@ def as_faces(faces: Any) -> Picture:
         faces = [faces]
     if hasattr(faces, "ndim") and faces.ndim in (2, 3) and faces.size:
         faces = [faces]
-    pictures = [as_picture(face, f"face {position}") for position, face in enumerate(faces)]
+    pictures = [as_picture(face, f"face {position}") for position, face in enumerate(each_of(faces))]
     if not pictures:
         return np.zeros((0, ALIGNED, ALIGNED, 3), np.uint8)
     square = (ALIGNED, ALIGNED)

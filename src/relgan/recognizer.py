@@ -21,7 +21,7 @@ from relgan.expressions import CANONICAL, canonical, classes_of
 from relgan.finder import FaceFinder
 from relgan.folded import folded_encoder
 from relgan.models import Classifier
-from relgan.pictures import Picture, as_faces, as_picture, find_files, is_video, looks_bgr
+from relgan.pictures import Picture, as_faces, as_picture, each_of, find_files, is_video, looks_bgr
 from relgan.recognition import classify, encode, fit_classifier, views_for
 from relgan.shots import TOGETHER, Shot, picture_shots, shots_of
 from relgan.tables import code_columns, frame_of
@@ -285,7 +285,7 @@ def _items(pictures: Any) -> tuple[list[tuple[str, Any]], bool]:
     if isinstance(pictures, Image.Image) or (hasattr(pictures, "ndim") and pictures.ndim in (2, 3)):
         return [("0", pictures)], True
     items: list[tuple[str, Any]] = []
-    for position, picture in enumerate(pictures):
+    for position, picture in enumerate(each_of(pictures)):
         if isinstance(picture, str | os.PathLike):
             files, wrong, _ = find_files([picture])
             items += [(file, file) for file in files] or [(os.fspath(picture), os.fspath(picture))]

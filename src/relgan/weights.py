@@ -139,8 +139,16 @@ class Weights:
         people = _people(dataset)
         return people != "synthetic" and people in map(_people, self.datasets())
 
-    def caution(self, dataset: str, option: str) -> str | None:
-        """What to tell who measures these weights, named by an option, on a data set they learnt from."""
+    def caution(self, dataset: str, option: str, faces: str) -> str | None:
+        """What to tell who measures these weights, named by an option, on a data set they learnt from.
+
+        Args:
+            dataset: its name.
+            option: as typed.
+            faces: the digest of its faces (``FaceTensors.digest``).
+        """
+        if faces.startswith(self.card.provenance.get("data") or "none"):
+            return f"{option}: learnt from these very faces; the figures mean nothing"
         if not self.learnt_from(dataset):
             return None
         return (

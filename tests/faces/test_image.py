@@ -54,6 +54,12 @@ def test_16_bit_grey_is_scaled_by_the_range_of_the_type() -> None:
         np.testing.assert_array_equal(result[0, :, 0], [0, 1, 78, 255])
 
 
+def test_12_bits_in_a_16_bit_file_are_no_black_picture() -> None:
+    values = np.array([[0, 2048, 4095]], np.uint16)
+    result = decode(encoded(Image.fromarray(values), "PNG"), "a")
+    np.testing.assert_array_equal(result[0, :, 0], [0, 128, 255])
+
+
 def test_float_tiff_is_scaled() -> None:
     values = np.array([[0.0, 0.5, 1.0]], np.float32)
     np.testing.assert_array_equal(

@@ -71,7 +71,8 @@ def reading(path: str) -> Iterator[None]:
 def walk(root: Path) -> Iterator[str]:
     """Every file below a folder or in a zip archive, sorted, as paths that :func:`read_bytes` opens.
 
-    Hidden files, ``__MACOSX`` and ``Thumbs.db`` are passed over.
+    Hidden files, ``__MACOSX`` and ``Thumbs.db`` are passed over. Links to what is not there are not, so that
+    whoever opens one says which file is missing.
 
     Raises:
         InputError: root does not exist, or is neither a folder nor a readable zip archive.
@@ -86,7 +87,7 @@ def walk(root: Path) -> Iterator[str]:
             ) from error
         paths = [f"{root}/{name}" for name in names]
     elif whether(root.is_dir):
-        paths = [str(path) for path in root.rglob("*") if path.is_file()]
+        paths = [str(path) for path in root.rglob("*") if path.is_file() or _leads_nowhere(path)]
     elif whether(root.exists):
         raise InputError(f"{root}: neither a folder nor a .zip archive; give the data set's root folder")
     else:
@@ -95,6 +96,10 @@ def walk(root: Path) -> Iterator[str]:
         parts = relative(path, root).split("/")
         if not any(part.startswith(".") or part in {"__MACOSX", "Thumbs.db"} for part in parts):
             yield path
+
+
+def _leads_nowhere(path: Path) -> bool:
+    return path.is_symlink() and not path.exists()
 
 
 def relative(path: str, root: Path) -> str:

@@ -89,11 +89,11 @@ def to_rgb(picture: Image.Image) -> Image.Image:
 def _stretch(picture: Image.Image) -> Image.Image:
     """Grey values of more than 8 bits to 8 bits: the full range of the type is mapped, not the picture's own.
 
-    Whole numbers count as 16-bit unless one is larger; fractions as 0 to 1, 0 to 255 or 0 to 65535, the first
-    range that holds them all.
+    Fractions are taken as 0 to 1, 0 to 255 or 0 to 65535, whole numbers as 12-bit (as cameras for science
+    leave them in 16-bit files), 16-bit or 31-bit: the first range that holds them all.
     """
     values = np.nan_to_num(np.asarray(picture).astype(np.float64))
     highest = values.max(initial=0.0)
-    peaks = (1.0, 255.0, 65535.0) if picture.mode == "F" else (65535.0,)
+    peaks = (1.0, 255.0, 65535.0) if picture.mode == "F" else (4095.0, 65535.0)
     peak = next((p for p in peaks if highest <= p), float(2**31 - 1))
     return Image.fromarray(np.clip(values / peak * 255 + 0.5, 0, 255).astype(np.uint8))
