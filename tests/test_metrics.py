@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from relgan import metrics
 from relgan.metrics import calibration, people_interval, per_expression, recognition
 
 
@@ -50,3 +51,10 @@ def test_the_bootstrap_draws_people_and_not_faces() -> None:
     assert interval.low == pytest.approx(0.2, abs=0.05)
     assert interval.high == pytest.approx(0.8, abs=0.05)
     assert people_interval(np.ones(2), np.ones(2)) is None
+
+
+def test_the_bootstrap_is_the_same_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(0).integers(0, 5, 301).astype(float)
+    whole = people_interval(values, np.full(301, 5.0))
+    monkeypatch.setattr(metrics, "MOST_DRAWN", 1000)
+    assert people_interval(values, np.full(301, 5.0)) == whole

@@ -255,6 +255,9 @@ def test_bad_tables_and_people_are_one_line(tmp_path: Path, capsys: pytest.Captu
         capsys, "normalise", path, "--subject-pattern", "(0)", "--expressions", "anger", *out
     )
     assert "brackets" in fails(capsys, "normalise", path, "--subject-pattern", "000", *out)
+    for word in ("subject", "neutral"):
+        both = [f"--{word}", "path", f"--{word}-pattern", "(0)"]
+        assert f"--{word}-pattern says it too" in fails(capsys, "normalise", path, *both, *out)
     assert "--neutral truth: holds none of neutral, 1" in fails(
         capsys, "normalise", half, "--neutral", "truth", "--subject-pattern", "(.*)/", *out
     )

@@ -44,6 +44,14 @@ def test_columns_are_chosen_by_name_or_by_being_numbers(tmp_path: Path) -> None:
     assert read_embedding(path, "who", "shows", codes="AU0[0-4]").columns == [f"AU0{k}" for k in range(5)]
 
 
+def test_the_numbers_of_rows_are_no_part_of_a_code(tmp_path: Path) -> None:
+    path = tmp_path / "codes.csv"
+    plain = table().rename(columns=lambda name: name.replace("code_", "AU"))
+    for numbered in (plain, plain.reset_index(), plain.assign(row=range(1, 193))):
+        numbered.to_csv(path)  # with pandas' own column of numbers
+        assert len(read_embedding(path, "who", "shows").columns) == 30
+
+
 def test_incomplete_rows_are_left_out_and_people_called_na_or_007_are_not(tmp_path: Path) -> None:
     rows = table().replace({"who": {"s00": "NA", "s01": "007", "s02": ""}}).astype({"code_03": object})
     rows.loc[0, "code_03"] = ""

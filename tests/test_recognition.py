@@ -1,16 +1,21 @@
 """Stage 2 and the baseline: frozen codes, test-time views, the best step on the validation fold."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
+from relgan import recognition
 from relgan.config import BaselineConfig, Config, RecognitionConfig
 from relgan.data.augment import TEST_VIEWS, VARIANTS
 from relgan.data.tensors import FaceTensors
+from relgan.errors import InputError
 from relgan.models import ExpressionEncoder, initialise
 from relgan.recognition import (
+    TrainedBaseline,
     baseline_score,
     classify,
     encode,
@@ -59,6 +64,46 @@ def test_the_classifier_learns_separable_codes_and_follows_its_seed() -> None:
     assert (classify(first, codes).argmax(1) == labels.numpy()).mean() == 1
     for a, b in zip(first.parameters(), again.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_a_killed_baseline_goes_on_to_the_same_result(
+    drawn: Drawn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, fabric = drawn(people=6), make_fabric("32-true", "cpu")
+    train, test = data.subset(range(len(data) - 6)), data.subset(range(len(data) - 6, len(data)))
+
+    def run(name: str) -> TrainedBaseline:
+        return train_baseline(
+            train, CONFIG, seed=0, out=tmp_path / name, fabric=fabric, held_out=test, start=start
+        )
+
+    start = train_baseline(test, CONFIG, seed=1, out=tmp_path / "start", fabric=fabric).model
+    whole = run("whole")
+    monkeypatch.setattr(recognition, "CHECKPOINT_SECONDS", 0.0)
+    original, calls = recognition.masked_cross_entropy, 0
+
+    def dying(*arguments: Tensor) -> Tensor:
+        nonlocal calls
+        calls += 1
+        if calls == 47:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    monkeypatch.setattr(recognition, "masked_cross_entropy", dying)
+    with pytest.raises(KeyboardInterrupt):
+        run("killed")
+    resumed = run("killed")
+    assert calls == 61  # of 60 steps
+    again = run("killed")
+    assert calls == 61
+    for other in (resumed, again):
+        assert (other.step, other.steps, other.validation) == (whole.step, whole.steps, whole.validation)
+        for a, b in zip(whole.model.state_dict().values(), other.model.state_dict().values(), strict=True):
+            assert torch.equal(a, b)
+    lines = [(tmp_path / name / "log.jsonl").read_text().splitlines() for name in ("whole", "killed")]
+    assert [json.loads(line)["step"] for line in lines[0]] == [json.loads(line)["step"] for line in lines[1]]
+    with pytest.raises(InputError, match="other settings or faces"):
+        train_baseline(train, CONFIG, seed=5, out=tmp_path / "killed", fabric=fabric, held_out=test)
 
 
 def test_unlabelled_codes_take_no_part() -> None:

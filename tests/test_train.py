@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from relgan import config as presets
-from relgan import train
+from relgan import recognition, train
 from relgan.cli import main
 from relgan.config import scaled
-from relgan.training import make_fabric
+from relgan.training import digest_of, make_fabric
 from relgan.weights import load_weights
 
 from .test_cli import crops, fails
@@ -133,17 +133,23 @@ def test_pictures_are_taught_without_touching_the_code(
     first, weights, tuned = crops(tmp_path / "CK+48"), tmp_path / "w", tmp_path / "tuned"
     steps = ["--max-steps", "2", "--baseline-steps", "2"]
     main(["train", "ck48", str(first), "--out", str(weights), *steps])
-    main(
-        ["pretrain", "ck48", str(first), "--from", str(weights), "--fixed-code", "--out", str(tuned), *steps]
+    went_on = [str(first), "--from", str(weights), "--fixed-code", *steps]
+    main(["pretrain", "ck48", *went_on, "--out", str(tuned)])
+    main(["train", "ck48", *went_on, "--seed", "1", "--out", str(tmp_path / "again")])
+    before = load_weights(weights)
+    for after in (load_weights(tuned), load_weights(tmp_path / "again")):
+        assert digest_of(after.generator.expression_encoder) == digest_of(before.generator.expression_encoder)
+        for one, other in ((before.classifier, after.classifier), (before.baseline, after.baseline)):
+            assert one is not None
+            assert other is not None
+            assert digest_of(one) == digest_of(other)
+        assert digest_of(after.generator.decoder) != digest_of(before.generator.decoder)
+    bare, more = str(tmp_path / "bare"), str(tmp_path / "more")  # stage 1 alone has neither
+    main(["pretrain", "ck48", str(first), "--out", bare, *steps[:2]])
+    main(["pretrain", "ck48", str(first), "--from", bare, "--fixed-code", "--out", more, *steps[:2]])
+    assert "no baseline" in fails(
+        capsys, "train", "ck48", first, "--from", bare, "--fixed-code", "--out", tmp_path / "x"
     )
-    before, after = load_weights(weights).generator, load_weights(tuned).generator
-    codes = zip(
-        before.expression_encoder.state_dict().values(),
-        after.expression_encoder.state_dict().values(),
-        strict=True,
-    )
-    assert all(torch.equal(a, b) for a, b in codes)
-    assert not torch.equal(before.decoder.to_rgb[0].weight, after.decoder.to_rgb[0].weight)
     assert "give --from" in fails(capsys, "pretrain", "ck48", first, "--fixed-code", "--out", tmp_path / "x")
 
 
@@ -182,7 +188,7 @@ def test_a_run_killed_in_stage_1_keeps_its_baseline(
         patch.setattr(train, "train_reenactment", dying)
         with pytest.raises((KeyboardInterrupt, SystemExit)):
             main([*command, "--out", str(tmp_path / "killed")])
-    monkeypatch.setattr(train, "train_baseline", dying)
+    monkeypatch.setattr(recognition, "masked_cross_entropy", dying)  # the baseline's steps
     main([*command, "--out", str(tmp_path / "killed")])
     assert load_weights(tmp_path / "killed").digest() == load_weights(tmp_path / "whole").digest()
     assert not list((tmp_path / "killed").rglob("checkpoint.pt"))

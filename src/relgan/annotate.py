@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from relgan.errors import InputError
+from relgan.files import whole
 from relgan.pictures import Picture
 from relgan.shots import Shot
 from relgan.timeline import COLOURS
@@ -105,10 +106,8 @@ def save_picture(picture: Picture | Image.Image, path: Path) -> None:
     kind = Image.registered_extensions().get(path.suffix.lower())
     if kind is None or kind not in Image.SAVE:
         raise InputError(f"{path}: not a picture format that can be written; take .png or .jpg")
-    beside = path.with_name(path.name + ".part")
     try:
-        image.save(beside, format=kind, **({"quality": 92} if kind in ("JPEG", "WEBP") else {}))
-        beside.replace(path)
+        with whole(path) as beside:
+            image.save(beside, format=kind, **({"quality": 92} if kind in ("JPEG", "WEBP") else {}))
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error

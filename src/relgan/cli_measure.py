@@ -25,6 +25,7 @@ from relgan.cli_words import (
 )
 from relgan.config import Device
 from relgan.errors import InputError
+from relgan.files import write_text
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,10 @@ def normalise(verb: Normalise) -> None:
     table = numbers_in(read_table(verb.table), verb.table)
     words = None if verb.expressions is None else verb.expressions.split(",")
     shown = words and [canonical(word) or word for word in words]
+    for word in ("subject", "neutral"):
+        column, pattern = getattr(verb, word), getattr(verb, f"{word}_pattern")
+        if column is not None and pattern is not None:
+            raise InputError(f"--{word} {column}: --{word}-pattern says it too; leave out one of them")
     if verb.together:
         for option in ("subject", "subject_pattern", "neutral", "neutral_pattern"):
             if getattr(verb, option) is not None:
@@ -202,11 +207,9 @@ def normalise(verb: Normalise) -> None:
 
 
 def _write(found: dict[str, Any], path: Path) -> None:
-    beside = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        beside.replace(path)
+        write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", path)
     except OSError as error:
         raise InputError(
             f"--out {path}: cannot be written ({error.strerror or error}); choose another file"

@@ -21,6 +21,7 @@ import torch
 from relgan.config import Config, Precision
 from relgan.data.folds import Fold
 from relgan.errors import InputError
+from relgan.files import whole
 from relgan.study import Study
 from relgan.training import bf16_is_native, make_fabric
 from relgan.weights import Weights
@@ -181,6 +182,5 @@ def _write(files: dict[str, bytes] | None, folder: Path) -> None:
     for name in sorted(files or {}, key=lambda name: name == "fold.json"):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(path.name + ".part")
-        beside.write_bytes((files or {})[name])
-        os.replace(beside, path)
+        with whole(path) as beside:
+            beside.write_bytes((files or {})[name])

@@ -28,24 +28,17 @@ from relgan.data.folds import Fold, verify, write_folds
 from relgan.data.pairs import NO_TRUTH, Pairs, PairSampler
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
+from relgan.files import LOCK, alone, write_text
 from relgan.finished import finished
 from relgan.grids import save_grid
 from relgan.measures import measure_fold, together
 from relgan.predictions import METHODS, prediction_table
-from relgan.recognition import (
-    encode,
-    fit_classifier,
-    predict_baseline,
-    predict_codes,
-    quick_score,
-    train_baseline,
-    views_for,
-)
-from relgan.reenactment import CHECKPOINT, train_reenactment
+from relgan.recognition import predict_baseline, predict_codes, quick_score, train_baseline, train_stage2
+from relgan.reenactment import train_reenactment
 from relgan.seeds import seeded
 from relgan.study import Study, fingerprint
 from relgan.summary import summarise
-from relgan.training import device_name, progress_bar, write_text
+from relgan.training import CHECKPOINT, device_name, progress_bar
 from relgan.weights import Weights
 
 
@@ -96,7 +89,8 @@ def evaluate(
     write_folds(study.folds, study.data.faces, out / "folds.txt")
 
     def sum_up() -> dict[str, Any]:
-        return summarise(study, config, out, seeds, device_name(fabric), mark, show_faces=show_faces)
+        with alone(out / LOCK):
+            return summarise(study, config, out, seeds, device_name(fabric), mark, show_faces=show_faces)
 
     with progress_bar(progress) as bar:
         jobs = [(seed, fold) for seed in dict.fromkeys(seeds) for fold in chosen.values()]
@@ -117,7 +111,11 @@ def evaluate(
                 waiting.append((seed, fold))
                 continue
             if record is None:
-                record = run_fold(study, fold, config, seed, folder, fabric, start, bar, mark)
+                folder.mkdir(parents=True, exist_ok=True)
+                with alone(folder / LOCK, f"{folder}: another process runs this fold; waiting for it"):
+                    record = finished(folder, mark)
+                    if record is None:
+                        record = run_fold(study, fold, config, seed, folder, fabric, start, bar, mark)
                 sum_up()
             tell(seed, fold, record)
         if waiting:
@@ -216,8 +214,7 @@ def run_fold(
     )
     generator = stage1.generator
     encoder = generator.expression_encoder
-    codes = encode(encoder, train, views_for(len(train), config.recognition), size, fabric)
-    classifier = fit_classifier(codes, train, config.recognition, seed)
+    classifier = train_stage2(encoder, train, config.recognition, seed, size, fabric)
     relgan_probabilities = predict_codes(encoder, classifier, test, size, fabric)
     relgan_seconds = time.monotonic() - began
 
@@ -284,7 +281,8 @@ def run_fold(
         "seconds": time.monotonic() - began,
     }
     write_text(json.dumps(record, indent=1) + "\n", folder / "fold.json")
-    (folder / "relgan" / CHECKPOINT).unlink(missing_ok=True)
+    for method in METHODS:
+        (folder / method / CHECKPOINT).unlink(missing_ok=True)
     return record
 
 

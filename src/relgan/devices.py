@@ -1,5 +1,7 @@
-"""The device of a name, or one line on why it cannot be had."""
+"""The device of a name, or one line on why it cannot be had; and how many threads a CPU uses."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from relgan.errors import InputError
@@ -27,3 +29,19 @@ def usable_device(name: str = "auto") -> "torch.device":
         reason = str(error).partition("\n")[0]
         raise InputError(f"--device {name}: cannot be used here ({reason}); take cpu or auto") from error
     return device
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run small networks on one CPU thread: waking a second one costs them more than it computes."""
+    import torch
+
+    threads = torch.get_num_threads()
+    if threads == 1:  # for good, or because another thread of ours is in here, which will undo it
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from relgan.errors import InputError
 from relgan.predictions import read_predictions
 
 Done = tuple[dict[str, Any], Path]
@@ -30,9 +31,15 @@ def finished_folds(out: Path, mark: str) -> list[Done]:
 
 
 def predictions_of(done: Sequence[Done]) -> pd.DataFrame:
-    """The rows of ``predictions.csv`` of finished folds, one or more, with their seed and fold."""
-    tables = [
-        read_predictions(folder / "predictions.csv").assign(seed=record["seed"], fold=record["fold"])
-        for record, folder in done
-    ]
+    """The rows of ``predictions.csv`` of finished folds, one or more, with their seed and fold.
+
+    Raises:
+        InputError: one is missing.
+    """
+    tables = []
+    for record, folder in done:
+        path = folder / "predictions.csv"
+        if not path.exists():
+            raise InputError(f"{path}: missing; run relgan evaluate again")
+        tables.append(read_predictions(path).assign(seed=record["seed"], fold=record["fold"]))
     return pd.concat(tables, ignore_index=True)

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 from sklearn.manifold import TSNE
 from sklearn.preprocessing import StandardScaler
 
-from relgan.errors import InputError
 from relgan.figures import code_map
-from relgan.predictions import METHODS, read_predictions
+from relgan.finished import predictions_of
+from relgan.predictions import METHODS
 from relgan.probes import Floats, Labels
 
 MOST_MAPPED = 500  # faces on the map of codes
@@ -106,13 +105,7 @@ def worst_mistakes(
     out: Path, folds: Sequence[Mapping[str, Any]], classes: Sequence[str], show_faces: bool
 ) -> list[dict[str, Any]]:
     """REL-GAN's wrong answers of which it was surest, each picture once, with what the baseline said."""
-    tables = []
-    for fold in folds:
-        path = fold_folder(out, fold) / "predictions.csv"
-        if not path.exists():
-            raise InputError(f"{path}: missing; run relgan evaluate again")
-        tables.append(read_predictions(path).assign(seed=fold["seed"], fold=fold["fold"]))
-    table = pd.concat(tables, ignore_index=True)
+    table = predictions_of([(dict(fold), fold_folder(out, fold)) for fold in folds])
     table = table.assign(confidence=table[list(classes)].max(axis=1))
     both = table[table.method == "relgan"].merge(
         table[table.method == "baseline"], on=["seed", "fold", "path"], suffixes=("", "_baseline")

@@ -11,6 +11,7 @@ from relgan.data.augment import CENTRE
 from relgan.data.batches import PairBatch, make_batch
 from relgan.data.pairs import NO_TRUTH, Pairs, PairSampler
 from relgan.data.tensors import FaceTensors
+from relgan.files import whole
 from relgan.models import Generator
 from relgan.seeds import seeded
 
@@ -43,6 +44,5 @@ def save_grid(generator: Generator, data: FaceTensors, pairs: Pairs, size: int, 
     columns = torch.stack(rows).cpu().permute(0, 3, 1, 4, 2)  # (4, S, B, S, 3)
     sheet = ((columns.reshape(4 * size, len(pairs) * size, 3) + 1) * 127.5).clamp(0, 255)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".part")
-    Image.fromarray(sheet.numpy().astype(np.uint8)).save(beside, format="PNG")
-    beside.replace(path)
+    with whole(path) as beside:
+        Image.fromarray(sheet.numpy().astype(np.uint8)).save(beside, format="PNG")

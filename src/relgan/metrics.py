@@ -9,6 +9,9 @@ from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_
 
 Floats = NDArray[np.floating]
 
+MOST_DRAWN = 4_000_000
+"""People drawn at once by the bootstrap, all resamples together."""
+
 
 @dataclass(frozen=True)
 class Recognition:
@@ -109,8 +112,12 @@ def people_interval(values: Floats, weights: Floats, seed: int = 0, resamples: i
     """
     if len(values) < 3:
         return None
-    drawn = np.random.default_rng(seed).integers(0, len(values), (resamples, len(values)))
-    means = values[drawn].sum(1) / weights[drawn].sum(1)
+    generator, means, left = np.random.default_rng(seed), [], resamples
+    while left:  # some at a time: a set without names has as many people as faces
+        some = min(left, max(1, MOST_DRAWN // len(values)))
+        drawn = generator.integers(0, len(values), (some, len(values)))
+        means += (values[drawn].sum(1) / weights[drawn].sum(1)).tolist()
+        left -= some
     low, high = np.quantile(means, (0.025, 0.975))
     return Interval(float(low), float(high))
 

@@ -27,10 +27,11 @@ from relgan.probes import (
     pool_probes,
     verification_error,
 )
-from relgan.tables import as_text
+from relgan.tables import PARQUET, as_text
 
 OURS = re.compile(r"code_\d+")  # what `relgan embed` calls its columns
 NOT_CODES = {"frame", "time_s", "face", "x", "y", "w", "h", "detection"}  # numbers of it that are none
+ROW_NUMBERS = re.compile(r"|index|Unnamed: \d+|__index_level_\d+__")  # pandas' own name, or none
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def read_table(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a .csv or .parquet file with a row per face")
     try:
-        if path.suffix.lower() in (".parquet", ".pq"):
+        if path.suffix.lower() in PARQUET:
             return pd.read_parquet(path)
         with path.open("rb") as stream:
             if stream.read(2) in (BOM_UTF16_LE, BOM_UTF16_BE):
@@ -117,12 +118,23 @@ def _code_columns(table: pd.DataFrame, labels: Sequence[str], codes: str | None,
         name
         for name in others
         if name not in NOT_CODES
+        and not _counts_rows(name, table[name])
         and pd.to_numeric(table[name], errors="coerce").notna().mean() > 0.5
         and not pd.api.types.is_bool_dtype(table[name])
     ]
     if not (ours or numeric):
         raise InputError(f"{path}: no column of numbers besides the labels; name the code's with --codes")
     return ours or numeric
+
+
+def _counts_rows(name: str, column: "pd.Series[Any]") -> bool:
+    """Whether a column holds the rows' own numbers, as pandas writes them unless it is told not to: rows lie
+    sorted by person or expression, which such numbers give away."""
+    if ROW_NUMBERS.fullmatch(name):
+        return True
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy()
+    counted = np.arange(len(numbers))
+    return len(numbers) > 2 and bool((numbers == counted).all() or (numbers == counted + 1).all())
 
 
 def probe(embedding: Embedding, seed: int = 0) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from relgan.finder import FaceFinder
 from relgan.folded import folded_encoder
 from relgan.models import Classifier
 from relgan.pictures import Picture, as_faces, as_picture, each_of, find_files, is_video, looks_bgr
-from relgan.recognition import classify, encode, fit_classifier, views_for
+from relgan.recognition import classify, encode, train_stage2
 from relgan.shots import TOGETHER, Shot, picture_shots, shots_of
 from relgan.tables import code_columns, frame_of
 from relgan.video import video_shots
@@ -116,8 +116,7 @@ class Recognizer(FaceFinder):
         if len(classes) < 2:
             raise InputError(f"labels: all are {classes or 'missing'}; give two expressions or more")
         data = FaceTensors.of([Face("", name) for name in names], pictures, classes)
-        codes = encode(self._encoder, data.to(self._device), views_for(len(data), config), self._size)
-        self._classifier = fit_classifier(codes, data, config, seed)
+        self._classifier = train_stage2(self._encoder, data.to(self._device), config, seed, self._size)
         self.classes_ = np.array(classes, dtype=np.str_)
         return self
 

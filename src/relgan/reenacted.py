@@ -111,7 +111,12 @@ def measure_reenactment(
     if pairs is None:
         return None
     made = reenact(generator, data, pairs, size)
-    real = data.views(torch.arange(len(data)), torch.full((len(data),), CENTRE[0]), size).float().cpu()
+    real = torch.cat(
+        [
+            data.views(some, torch.full((len(some),), CENTRE[0]), size).float().cpu()
+            for some in torch.split(torch.arange(len(data)), BATCH)
+        ]
+    )
     wanted = data.expression.cpu()[pairs.source]
     answers = {
         name: _classify(baseline, pictures)

@@ -34,6 +34,8 @@ from relgan.recorded import recorded
 from relgan.seeds import seeded
 from relgan.steps import Told, discriminator_step, draw_shift, generator_step
 from relgan.training import (
+    CHECKPOINT,
+    CHECKPOINT_SECONDS,
     Clock,
     RunLog,
     Tally,
@@ -53,12 +55,8 @@ from relgan.weights import Weights
 
 LOG_EVERY = 10
 """Steps a row of the log stands for."""
-CHECKPOINT = "checkpoint.pt"
-"""In the folder of a run; the caller deletes it when what the run is for is safely written."""
 GUIDE_LEARNING_RATE = 5e-3
 """Adam, of the linear layer behind ``lambda_guide``."""
-CHECKPOINT_SECONDS = 60.0
-"""How much work a killed run can lose."""
 
 Validate = Callable[[Generator], Score]
 

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from relgan import figures, gallery, paper
+from relgan.files import write_text
 from relgan.finished import finished_folds
 from relgan.metrics import interval_text, percent
 from relgan.predictions import METHOD_NAMES
-from relgan.training import write_text
 
 FEW = 20  # people, below which a bootstrap over them is too sure of itself
 

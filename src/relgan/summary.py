@@ -12,15 +12,15 @@ from typing import Any
 import pandas as pd
 
 from relgan.config import Config
+from relgan.files import write_text
 from relgan.finished import finished_folds, predictions_of
 from relgan.measures import pool_disentanglement, pool_reenactment
-from relgan.metrics import as_list, calibration, per_expression, recognition
-from relgan.normalise import normalised_scores
+from relgan.metrics import as_list
 from relgan.predictions import METHODS, averaged, people_of
 from relgan.report import write_report
-from relgan.significance import Flags, accuracy_interval, mcnemar, people_difference
+from relgan.scores import scores_of
+from relgan.significance import Flags, mcnemar, people_difference
 from relgan.study import Study
-from relgan.training import write_text
 
 VERSIONS = ("relgan", "torch", "lightning", "numpy", "scipy", "scikit-learn", "torchmetrics", "pandas")
 
@@ -91,23 +91,13 @@ def command_for(study: Study, records: Sequence[dict[str, Any]]) -> str:
 
 
 def _method(table: pd.DataFrame, classes: list[str]) -> dict[str, Any]:
-    truth, predicted = table.expression.tolist(), table.predicted.tolist()
-    scores = recognition(truth, predicted, classes)
     right = table.expression == table.predicted
     by_fold = right.groupby([table.fold, table.seed]).mean().groupby(level=0).mean()
-    by_seed = right.groupby(table.seed).mean()
-    return {
-        "accuracy": scores.accuracy,
-        "interval": as_list(accuracy_interval(right.to_numpy(), people_of(table))),
+    return scores_of(table, classes) | {
         "fold_mean": float(by_fold.mean()),
         "fold_std": float(by_fold.std(ddof=1)) if len(by_fold) > 1 else 0.0,
-        "macro_f1": scores.macro_f1,
         "folds": by_fold.tolist(),
-        "confusion": scores.confusion,
-        "per_expression": [asdict(row) for row in per_expression(truth, predicted, classes)],
-        "calibration": asdict(calibration(table[classes].to_numpy().max(1), right.to_numpy())),
-        "by_seed": by_seed.tolist(),
-        "person_normalised": normalised_scores(table, classes),
+        "by_seed": right.groupby(table.seed).mean().tolist(),
     }
 
 

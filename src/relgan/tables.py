@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 KEYS = ("input", "frame", "time_s", "face", "x", "y", "w", "h", "detection")
 DECIMALS = {"time_s": 4, "x": 1, "y": 1, "w": 1, "h": 1, "detection": 4}
 OTHERS = 6  # decimals of probabilities and codes
+PARQUET = (".parquet", ".pq")  # how names of Parquet files end
 ROW_GROUP = 20_000  # rows of a Parquet file that are held until they are written
 
 
@@ -210,6 +211,6 @@ def table_writer(place: str, columns: Sequence[str]) -> TableWriter:
     suffix = Path(place).suffix.lower()
     if place == "-" or suffix in (".csv", ".txt"):
         return CsvWriter(place, columns)
-    if suffix in (".parquet", ".pq"):
+    if suffix in PARQUET:
         return ParquetWriter(Path(place))
     raise InputError(f"{place}: tables are written as .csv or .parquet; choose one of these")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relgan.expressions import CANONICAL
+from relgan.files import whole
 from relgan.tracks import PATIENCE
 
 BINS = 1024  # of a track, at most; when they are full, neighbours are merged
@@ -150,9 +151,8 @@ class Timeline:
         rest = len(self.tracks) + self.forgotten - len(shown)
         safe = title.encode("utf-8", "replace").decode().replace("$", r"\$")
         figure.supxlabel(safe + (f" (and {rest} faces seen more briefly)" if rest else ""), fontsize=9)
-        beside = path.with_name(path.name + ".part")
-        figure.savefig(beside, dpi=110, format="png")
-        beside.replace(path)
+        with whole(path) as beside:
+            figure.savefig(beside, dpi=110, format="png")
         return True
 
 

@@ -1,20 +1,16 @@
 """Weights from all faces of a data set: stage 1 alone (the paper's pre-training), or all a user needs."""
 
-from dataclasses import replace
 from pathlib import Path
 
-import torch
 from lightning.fabric import Fabric
-from rich.progress import Progress
 
-from relgan.config import Config, RecognitionConfig, ReenactmentConfig
+from relgan.config import Config
 from relgan.data.augment import CENTRE
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
-from relgan.models import Baseline, baseline_of
-from relgan.recognition import encode, fit_classifier, train_baseline, views_for
-from relgan.reenactment import CHECKPOINT, fingerprint, train_reenactment
-from relgan.training import device_name, load_checkpoint, progress_bar, save_beside
+from relgan.recognition import train_baseline, train_stage2
+from relgan.reenactment import train_reenactment
+from relgan.training import CHECKPOINT, device_name, progress_bar
 from relgan.weights import CARD, Card, Weights, load_weights, save_weights
 
 
@@ -82,15 +78,25 @@ def train(
     card = None
     try:
         with progress_bar(progress and fabric.is_global_zero) as bar:
-            baseline = None
-            keeps = config.baseline.max_steps == 0 or config.reenactment.fixed_code
-            kept = start if keeps else None
+            baseline, classifier = None, None
+            fixed = config.reenactment.fixed_code
+            kept = start if fixed or config.baseline.max_steps == 0 else None
             if kept is not None:
-                if kept.baseline is None or kept.card.expressions != data.classes:
+                alike = kept.card.expressions == data.classes
+                if recognition and not (alike and kept.baseline):
                     raise InputError("--from: holds no baseline for these expressions to keep")
-                baseline = kept.baseline
+                baseline = kept.baseline if alike else None
+                classifier = kept.classifier if alike and fixed else None
             elif recognition or config.reenactment.from_baseline:
-                baseline = _baseline(data, config, seed, out / "baseline", fabric, start, bar)
+                baseline = train_baseline(
+                    data,
+                    config,
+                    seed=seed,
+                    out=out / "baseline",
+                    fabric=fabric,
+                    start=start.baseline if start else None,
+                    progress=bar,
+                ).model
             begin_there = config.reenactment.from_baseline and kept is None
             stage1 = train_reenactment(
                 data,
@@ -104,11 +110,17 @@ def train(
                 progress=bar,
                 name="stage 1",
             )
-            generator, classifier = stage1.generator, None
-            if recognition:
-                views = views_for(len(data), config.recognition)
-                codes = encode(generator.expression_encoder, data, (*CENTRE, *views), config.size, fabric)
-                classifier = fit_classifier(codes, data, config.recognition, seed)
+            generator = stage1.generator
+            if recognition and classifier is None:
+                classifier = train_stage2(
+                    generator.expression_encoder,
+                    data,
+                    config.recognition,
+                    seed,
+                    config.size,
+                    fabric,
+                    also=CENTRE,  # by which alone frames of videos are read
+                )
         if fabric.is_global_zero:
             card = save_weights(
                 out,
@@ -134,35 +146,3 @@ def train(
         raise InputError(f"--out {out}: cannot be written ({error.strerror or error})") from error
     fabric.barrier()
     return card
-
-
-def _baseline(
-    data: FaceTensors,
-    config: Config,
-    seed: int,
-    out: Path,
-    fabric: Fabric,
-    start: Weights | None,
-    progress: Progress,
-) -> Baseline:
-    """The trained baseline; kept in ``out`` until all is done, so that a run killed in stage 1 has it."""
-    # Of its own settings alone: stage 1 may be run again with others.
-    own = replace(config, reenactment=ReenactmentConfig(), recognition=RecognitionConfig())
-    mark = fingerprint(data, own, seed, start)
-    state = load_checkpoint(out / CHECKPOINT, mark)
-    if state is not None:
-        baseline = baseline_of(config, len(data.classes))
-        baseline.load_state_dict(state["baseline"])
-        return baseline.to(fabric.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
-    trained = train_baseline(
-        data,
-        config,
-        seed=seed,
-        out=out,
-        fabric=fabric,
-        start=start.baseline if start else None,
-        progress=progress,
-    ).model
-    if fabric.is_global_zero:
-        save_beside({"fingerprint": mark, "baseline": trained.state_dict()}, out / CHECKPOINT)
-    return trained

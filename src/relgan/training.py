@@ -3,10 +3,10 @@ bar."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import math
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,10 +21,17 @@ from torch import Tensor, nn
 
 from relgan.config import Device, Precision
 from relgan.errors import InputError
+from relgan.files import whole, write_text
 from relgan.loggers import hushed
 
 if TYPE_CHECKING:  # seconds to import, and prediction does without
     from lightning.fabric import Fabric
+
+
+CHECKPOINT = "checkpoint.pt"
+"""In the folder of a run; the caller deletes it when what the run is for is safely written."""
+CHECKPOINT_SECONDS = 60.0
+"""How much work a killed run can lose."""
 
 
 def bf16_is_native() -> bool:
@@ -70,17 +77,6 @@ def device_name(fabric: Fabric) -> str:
     return f"cpu, {threads} thread{'s' if threads > 1 else ''}"
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Run small networks on one CPU thread: waking a second one costs them more than it computes."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 def freshness(decay: float, step: int) -> float:
     """The weight of this step in a moving average: large at first, then 1 - ``decay``."""
     return 1 - min(decay, (1 + step) / (10 + step))
@@ -102,6 +98,15 @@ def update_average(average: nn.Module, model: nn.Module, weight: float | Tensor)
 def snapshot(model: nn.Module) -> dict[str, Tensor]:
     """A network's weights and statistics as they are now, for ``load_state_dict``."""
     return {key: value.clone() for key, value in model.state_dict().items()}
+
+
+def digest_of(*networks: nn.Module) -> str:
+    """SHA-256 over all weights and statistics of some networks."""
+    digest = hashlib.sha256()
+    for network in networks:
+        for value in network.state_dict().values():
+            digest.update(value.detach().cpu().float().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def decayed(step: int, total: int) -> float:
@@ -151,16 +156,8 @@ def load_fitting(model: nn.Module, other: nn.Module, but: tuple[str, ...] = ()) 
 
 def save_beside(state: dict[str, Any], path: Path) -> None:
     """torch.save that leaves the old file or the new one, never half of either."""
-    beside = path.with_name(path.name + ".part")
-    torch.save(state, beside)
-    os.replace(beside, path)
-
-
-def write_text(text: str, path: Path) -> None:
-    """Write a text file whole or not at all, whoever else may be writing it."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    beside.write_text(text, encoding="utf-8", errors="surrogateescape")
-    os.replace(beside, path)
+    with whole(path) as beside:
+        torch.save(state, beside)
 
 
 def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Any] | None:

@@ -9,21 +9,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from lightning.fabric import Fabric
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
+from relgan.files import write_text
 from relgan.measures import codes_of
-from relgan.metrics import Floats, as_list, calibration, interval_text, per_expression, percent, recognition
-from relgan.normalise import normalised_scores
+from relgan.metrics import Floats, as_list, interval_text, percent
 from relgan.predictions import METHOD_NAMES, people_of, prediction_table
 from relgan.probes import Labels, identity_probe, verification_error
 from relgan.recognition import predict_baseline, predict_codes
 from relgan.reenacted import measure_reenactment
-from relgan.significance import accuracy_interval, mcnemar, people_difference
-from relgan.training import write_text
+from relgan.scores import scores_of
+from relgan.significance import mcnemar, people_difference
 from relgan.weights import Weights
 
 
@@ -78,18 +77,10 @@ def measure_transfer(weights: Weights, data: FaceTensors, fabric: Fabric, seed: 
     truth = [data.faces[i].expression or "" for i in known]
     probabilities = {name: of_these(table[known][:, columns]) for name, table in everything.items()}
     predictions = prediction_table([data.faces[i] for i in known], shared, probabilities)
-    people = people_of(predictions[predictions.method == "relgan"])
-    methods: dict[str, Any] = {}
-    right: dict[str, NDArray[np.bool_]] = {}
-    for name, table in probabilities.items():
-        said = predictions.predicted[predictions.method == name].tolist()
-        right[name] = np.array(said) == np.array(truth)
-        methods[name] = asdict(recognition(truth, said, shared)) | {
-            "interval": as_list(accuracy_interval(right[name], people)),
-            "calibration": asdict(calibration(table.max(1), right[name])),
-            "per_expression": [asdict(row) for row in per_expression(truth, said, shared)],
-            "person_normalised": normalised_scores(predictions[predictions.method == name], shared),
-        }
+    tables = {name: predictions[predictions.method == name] for name in probabilities}
+    methods = {name: scores_of(table, shared) for name, table in tables.items()}
+    right = {name: (table.predicted == table.expression).to_numpy(bool) for name, table in tables.items()}
+    people = people_of(tables["relgan"])
     difference = people_difference(right["relgan"], right["baseline"], people)
     findings = {
         "faces": len(known),

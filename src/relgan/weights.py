@@ -22,8 +22,9 @@ from torch import Tensor, nn
 from relgan.config import Alignment, Config, Front
 from relgan.errors import InputError
 from relgan.expressions import CANONICAL
+from relgan.files import whole, write_text
 from relgan.models import Baseline, Classifier, Discriminator, Generator, baseline_of, generator_of
-from relgan.training import write_text
+from relgan.training import digest_of
 
 GENERATOR, CLASSIFIER, BASELINE, DISCRIMINATOR = (
     f"{name}.safetensors" for name in ("generator", "classifier", "baseline", "discriminator")
@@ -95,11 +96,7 @@ class Weights:
 
     def digest(self) -> str:
         """SHA-256 over all weights."""
-        digest = hashlib.sha256()
-        for network in self.networks().values():
-            for value in network.state_dict().values():
-                digest.update(value.detach().cpu().float().numpy().tobytes())
-        return digest.hexdigest()
+        return digest_of(*self.networks().values())
 
     def ancestors(self) -> set[str]:
         """Short digests of the weights that these went on from, and of those they are the mean of."""
@@ -229,11 +226,10 @@ def save_weights(
     weights = Weights(card, generator, classifier, baseline, discriminator)
     (folder / CARD).unlink(missing_ok=True)  # a folder without a card is no weights; it comes last
     for name, network in weights.networks().items():
-        beside = folder / (name + ".part")
-        save_file({key: _stored(value, half) for key, value in network.state_dict().items()}, beside)
-        beside.chmod(0o644)  # safetensors writes for its owner alone
-        card.sha256[name] = _hash(beside)
-        os.replace(beside, folder / name)
+        with whole(folder / name) as beside:
+            save_file({key: _stored(value, half) for key, value in network.state_dict().items()}, beside)
+            beside.chmod(0o644)  # safetensors writes for its owner alone
+            card.sha256[name] = _hash(beside)
     write_text(json.dumps(asdict(card), indent=1) + "\n", folder / CARD)
     return card
 

@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from relgan.benchmark.machine import Machine, Row, measure_machine
+from relgan.files import write_text
 from relgan.models import Classifier
-from relgan.training import write_text
 from relgan.weights import Weights
 
 What = Literal["train", "predict", "prepare", "video", "start", "growth"]

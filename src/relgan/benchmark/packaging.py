@@ -18,7 +18,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from relgan.training import write_text
+from relgan.files import write_text
 from relgan.weights import CARD, PACKAGED, load_weights
 
 DATASETS = ("jaffe", "fer2013")

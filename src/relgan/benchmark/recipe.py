@@ -31,6 +31,7 @@ from relgan.data.folds import Fold
 from relgan.data.pairs import NO_TRUTH
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
+from relgan.files import write_text
 from relgan.finished import finished
 from relgan.measures import probed, together
 from relgan.metrics import as_list
@@ -47,13 +48,14 @@ from relgan.recognition import (
     predict_codes,
     quick_score,
     train_baseline,
+    train_stage2,
     views_for,
 )
 from relgan.reenacted import reenact, unseen_pairs
-from relgan.reenactment import CHECKPOINT, train_reenactment
+from relgan.reenactment import train_reenactment
 from relgan.significance import mcnemar, people_difference
 from relgan.study import Study, fingerprint, study_of
-from relgan.training import make_fabric, write_text
+from relgan.training import CHECKPOINT, make_fabric
 from relgan.weights import Weights
 
 Change = Callable[[Config], Config]
@@ -267,6 +269,7 @@ def _run_relgans(recipe: Recipe, rows: list[Row], parts: Parts, seed: int, index
             model = _train_baseline(recipe, network, begun, parts, seed, folder)
             read = partial(predict_baseline, model, size=size, fabric=fabric, views=SOME_VIEWS[row.views])
         _write(folder, recipe.mark(row), parts, read, measured(row.halfway) if row.frozen else {})
+        (folder / "baseline" / CHECKPOINT).unlink(missing_ok=True)
     (work / "relgan" / CHECKPOINT).unlink(missing_ok=True)
 
 
@@ -281,6 +284,7 @@ def _run_baselines(recipe: Recipe, rows: list[Row], parts: Parts, seed: int, ind
     for row in rows:
         read = _baseline_reader(recipe, row, config, begin, model, parts.train, seed)
         _write(_folder(out, row, seed, index), recipe.mark(row), parts, read, {})
+    (_folder(out, rows[0], seed, index) / "baseline" / CHECKPOINT).unlink(missing_ok=True)
 
 
 def _train_baseline(
@@ -311,8 +315,7 @@ def _baseline_reader(
         return partial(predict_baseline, model, size=size, fabric=fabric, views=views)
     assert begin is not None
     encoder = mean_network([begin.encoder, model.encoder])  # its features are others: stage 2 reads them
-    codes = encode(encoder, train, views_for(len(train), config.recognition), size, fabric)
-    classifier = fit_classifier(codes, train, config.recognition, seed)
+    classifier = train_stage2(encoder, train, config.recognition, seed, size, fabric)
     return partial(predict_codes, encoder, classifier, size=size, fabric=fabric, views=views)
 
 

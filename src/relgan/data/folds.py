@@ -3,7 +3,6 @@
 A fold holds positions into the list of faces it was made from. Faces without an expression stand in no fold.
 """
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from relgan.data.face import Face
 from relgan.data.reader import Protocol, Reader, refuse
 from relgan.errors import InputError
 from relgan.expressions import classes_of
+from relgan.files import write_text
 
 ROLES = ("train", "validation", "test")
 
@@ -267,9 +267,7 @@ def write_folds(folds: Sequence[Fold], faces: Sequence[Face], path: Path | str) 
                 lines.append(
                     f"{fold.index}\t{role}\t{faces[position].subject or '-'}\t{faces[position].path}"
                 )
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_text("\n".join(lines) + "\n", encoding="utf-8", errors="surrogateescape")
-        beside.replace(path)
+        write_text("\n".join(lines) + "\n", path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error}); give a folder you may write to") from error

@@ -16,6 +16,7 @@ from relgan.data.face import Face, read_bytes
 from relgan.errors import InputError
 from relgan.expressions import CANONICAL
 from relgan.faces.image import decode
+from relgan.files import whole
 
 NAME = "manifest.csv"
 LOADERS = 16
@@ -44,16 +45,17 @@ def write_manifest(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
     """A CSV with the given columns, written beside and renamed when complete. Returns the number of rows."""
-    beside = path.with_name(f".{path.name}.part")
     count = 0
     # Names of files need not be UTF-8.
-    with beside.open("w", encoding="utf-8", newline="", errors="surrogateescape") as stream:
+    with (
+        whole(path) as beside,
+        beside.open("w", encoding="utf-8", newline="", errors="surrogateescape") as stream,
+    ):
         writer = csv.DictWriter(stream, columns, lineterminator="\n")
         writer.writeheader()
         for row in rows:
             writer.writerow(row)
             count += 1
-    beside.replace(path)
     return count
 
 

@@ -10,8 +10,8 @@ and places the landmarks. What makes this faster than the usual ports, with thei
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from relgan.devices import usable_device
+from relgan.devices import one_thread, usable_device
 from relgan.errors import InputError
 from relgan.faces import mtcnn
 
@@ -113,7 +113,8 @@ class Detector:
                 raise InputError(f"picture {index}: is {what}; must be (H, W, 3) uint8 RGB")
             by_size[picture.shape].append(index)
         found: list[list[Detection]] = [[] for _ in pictures]
-        with torch.inference_mode(), _one_thread(self.device):
+        on_cpu = self.device.startswith("cpu")
+        with torch.inference_mode(), one_thread() if on_cpu else nullcontext():
             for indices in by_size.values():
                 for index, faces in zip(indices, self._detect([pictures[i] for i in indices]), strict=True):
                     found[index] = faces
@@ -217,21 +218,6 @@ class Detector:
         import torch
 
         return (torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2).float() - 127.5) / 128
-
-
-@contextmanager
-def _one_thread(device: str) -> Iterator[None]:
-    import torch
-
-    threads = torch.get_num_threads()
-    if not device.startswith("cpu") or threads == 1:
-        yield
-        return
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _detection(edges: Floats, score: float, landmarks: Floats) -> Detection:

@@ -7,17 +7,13 @@ out and why, ``out/prepare.json`` from which faces and with which settings. Whil
 
 import hashlib
 import json
-import os
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -26,6 +22,7 @@ from relgan.data.face import Face
 from relgan.errors import InputError
 from relgan.faces.crops import Row, Settings, crop_names
 from relgan.faces.workers import Named, choose_device, crops_of
+from relgan.files import Journal, alone, write_text
 
 _FORMAT = 2  # of the folder; raised when crops or manifest change
 
@@ -89,11 +86,12 @@ def prepare(
         raise InputError(f"size {size}: must be at least 1 pixel; the networks take 112")
     settings = Settings(aligned, cropped, size, align, min_face, threshold)
     identity = {"format": _FORMAT, "settings": asdict(settings), "faces": _digest(faces)}
-    journal = out / ".journal.jsonl"
+    journal = Journal(out / ".journal.jsonl")
     try:
         done = _open(out, journal, identity)
         if done is None:
-            with _alone(out):
+            waiting = f"{out}: another process prepares these faces; waiting for it"
+            with alone(out / ".prepare.lock", waiting):
                 done = _open(out, journal, identity)  # what another process has done meanwhile
                 if done is None:
                     names = crop_names([face.path for face in faces])
@@ -112,21 +110,6 @@ def prepare(
     return Prepared(done["written"], done["failed"], time.perf_counter() - start, out)
 
 
-@contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """Waits until no other process prepares faces in this folder, and keeps others waiting."""
-    lock = FileLock(out / ".prepare.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        print(f"{out}: another process prepares these faces; waiting for it", file=sys.stderr)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def _digest(faces: Sequence[Face]) -> str:
     digest = hashlib.sha256()
     for face in faces:
@@ -134,16 +117,16 @@ def _digest(faces: Sequence[Face]) -> str:
     return digest.hexdigest()
 
 
-def _open(out: Path, journal: Path, identity: Row) -> Row | None:
+def _open(out: Path, journal: Journal, identity: Row) -> Row | None:
     """Makes the folder. Returns the summary of a run that is complete, else None."""
     (out / "faces").mkdir(parents=True, exist_ok=True)
     summary = out / "prepare.json"
     if summary.exists():
         done = _parse(summary, summary.read_bytes())
         _same(out, done, identity)
-        journal.unlink(missing_ok=True)
+        journal.path.unlink(missing_ok=True)
         return done
-    if not journal.exists() and (any((out / "faces").iterdir()) or (out / manifest.NAME).exists()):
+    if not journal.path.exists() and (any((out / "faces").iterdir()) or (out / manifest.NAME).exists()):
         raise InputError(f"{out}: faces/ or {manifest.NAME} is there from elsewhere; choose an empty --out")
     return None
 
@@ -169,33 +152,19 @@ def _same(out: Path, found: Row, wanted: Row) -> None:
         raise InputError(f"{out}: was prepared from another list of faces; {remedy}")
 
 
-def _resume(out: Path, journal: Path, identity: Row) -> int:
-    """Starts the journal, or cuts off what a kill left torn. Returns how many faces are done."""
-    whole, done = 0, 0
-    if journal.exists():
-        with journal.open("rb") as stream:
-            for line in stream:
-                if not line.endswith(b"\n"):
-                    break
-                if whole == 0:
-                    _same(out, _parse(journal, line), identity)
-                else:
-                    try:
-                        entry = json.loads(line)
-                    except ValueError:
-                        break
-                    done += len(entry["rows"]) + len(entry["failures"])
-                whole += len(line)
-        os.truncate(journal, whole)
-    if whole == 0:
-        journal.write_text(json.dumps(identity) + "\n", encoding="utf-8")
-    return done
+def _resume(out: Path, journal: Journal, identity: Row) -> int:
+    """Starts the journal, or goes on with it. Returns how many faces are done."""
+    return journal.resume(
+        identity,
+        lambda line: _same(out, _parse(journal.path, line), identity),
+        lambda entry: len(entry["rows"]) + len(entry["failures"]),
+    )
 
 
 def _work_off(
     faces: Sequence[Named],
     finished: int,
-    journal: Path,
+    journal: Journal,
     out: Path,
     settings: Settings,
     device: str,
@@ -212,36 +181,30 @@ def _work_off(
         TimeRemainingColumn(),
     )
     with (
-        journal.open("a", encoding="utf-8") as stream,
+        journal.going_on() as add,
         Progress(*columns, console=Console(stderr=True), disable=not progress) as bar,
     ):
         task = bar.add_task("", total=len(faces), completed=finished, rate=0.0)
         for rows, failures in crops_of(faces[finished:], out, settings, device, workers):
-            stream.write(json.dumps({"rows": rows, "failures": failures}) + "\n")
-            stream.flush()
+            add({"rows": rows, "failures": failures})
             done = len(rows) + len(failures)
             count += done
             bar.update(task, advance=done, rate=count / (time.perf_counter() - begun))
 
 
-def _finish(out: Path, journal: Path, identity: Row) -> Row:
+def _finish(out: Path, journal: Journal, identity: Row) -> Row:
     """Manifest, failures and summary from the journal, which then goes. Returns the summary."""
 
     def entries(kind: str) -> Iterator[Row]:
-        with journal.open(encoding="utf-8") as stream:
-            next(stream)
-            for line in stream:
-                yield from json.loads(line)[kind]
+        return (row for entry in journal for row in entry[kind])
 
     failed = manifest.write_table(out / "failures.csv", ("path", "reason"), entries("failures"))
     if next(entries("rows"), None) is None:
         first = next(entries("failures"))
-        journal.unlink()  # the next call tries again
+        journal.path.unlink()  # the next call tries again
         raise InputError(f"{out}: none of {failed} pictures gave a face; {first['path']}: {first['reason']}")
     written = manifest.write_manifest(out / manifest.NAME, entries("rows"))
     summary = {**identity, "written": written, "failed": failed}
-    beside = out / ".prepare.json.part"
-    beside.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-    beside.replace(out / "prepare.json")
-    journal.unlink()
+    write_text(json.dumps(summary, indent=1) + "\n", out / "prepare.json")
+    journal.path.unlink()
     return summary

@@ -15,7 +15,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,8 +23,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from relgan.data.manifest import write_table
+from relgan.devices import one_thread
 from relgan.errors import InputError
 from relgan.expressions import CANONICAL, canonical
+from relgan.files import Journal, write_text
 from relgan.synthesis.head import import_anny, load_head
 from relgan.synthesis.photographer import (
     MANIFEST_COLUMNS,
@@ -184,20 +185,10 @@ def _same(out: Path, found: Row, settings: Settings) -> None:
 
 
 def _resume(out: Path, settings: Settings) -> int:
-    """Starts the journal, or cuts off a line that a kill left torn; how many sittings are done."""
-    journal, whole, count = out / JOURNAL, 0, -1
-    if journal.exists():
-        with journal.open("rb") as lines:
-            for line in lines:
-                if not line.endswith(b"\n"):
-                    break
-                if count < 0:
-                    _same(out, json.loads(line), settings)
-                whole, count = whole + len(line), count + 1
-        os.truncate(journal, whole)
-    if count < 0:
-        journal.write_text(json.dumps(asdict(settings)) + "\n", encoding="utf-8")
-    return max(count, 0)
+    """Starts the journal, or goes on with it; how many sittings are done."""
+    return Journal(out / JOURNAL).resume(
+        asdict(settings), lambda line: _same(out, json.loads(line), settings), lambda _: 1
+    )
 
 
 def _run(out: Path, settings: Settings, workers: int, device: str, progress: bool) -> None:
@@ -212,7 +203,7 @@ def _run(out: Path, settings: Settings, workers: int, device: str, progress: boo
     begun = time.perf_counter()
     load_head("cpu")  # bake it once, before workers would all do so
     with (
-        (out / JOURNAL).open("a", encoding="utf-8") as journal,
+        Journal(out / JOURNAL).going_on() as add,
         Progress(*columns, console=Console(stderr=True), disable=not progress) as bar,
     ):
         task = bar.add_task("faces", total=len(todo) * each, completed=finished * each, rate="")
@@ -222,8 +213,7 @@ def _run(out: Path, settings: Settings, workers: int, device: str, progress: boo
             _serial(todo, out, settings, device) if alone else _parallel(todo, out, settings, device, workers)
         )
         for count, (rows, rejected) in enumerate(results, 1):
-            journal.write(json.dumps({"rows": rows, "rejected": rejected}) + "\n")
-            journal.flush()
+            add({"rows": rows, "rejected": rejected})
             rate = f"{count * each / (time.perf_counter() - begun):.0f} faces/s"
             bar.update(task, advance=each, rate=rate)
 
@@ -233,37 +223,21 @@ def _finish(out: Path, settings: Settings) -> Row:
     counts = {"faces": 0, "rejected": 0, "leaking": 0}
 
     def rows() -> Iterator[Row]:
-        with (out / JOURNAL).open(encoding="utf-8") as lines:
-            next(lines)
-            for line in lines:
-                sitting = json.loads(line)
-                counts["rejected"] += sitting["rejected"]
-                for row in sitting["rows"]:
-                    counts["leaking"] += row.pop("leaking")
-                    yield row
+        for sitting in Journal(out / JOURNAL):
+            counts["rejected"] += sitting["rejected"]
+            for row in sitting["rows"]:
+                counts["leaking"] += row.pop("leaking")
+                yield row
 
     counts["faces"] = write_table(out / MANIFEST, MANIFEST_COLUMNS, rows())
     done: Row = {"settings": asdict(settings), **counts}
-    beside = out / f".{SUMMARY}.part"
-    beside.write_text(json.dumps(done, indent=1), encoding="utf-8")
-    beside.replace(out / SUMMARY)
+    write_text(json.dumps(done, indent=1), out / SUMMARY)
     (out / JOURNAL).unlink()
     return done
 
 
 Sittings = list[tuple[int, int]]
 _worker: dict[str, Photographer] = {}
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Sums are the same bits only when every process adds them in the same order."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _lots(todo: Sittings, device: str) -> Iterator[Sittings]:
@@ -273,7 +247,7 @@ def _lots(todo: Sittings, device: str) -> Iterator[Sittings]:
 
 
 def _serial(todo: Sittings, out: Path, settings: Settings, device: str) -> Iterator[Taken]:
-    with _one_thread():
+    with one_thread():  # sums are the same bits only where every process adds in the same order
         photographer = Photographer(out, settings, device)
         for lot in _lots(todo, device):
             yield from photographer.photograph(lot)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from relgan.files import whole, write_text
 from relgan.synthesis.generate import MANIFEST, SUMMARY, synthesize
 
 DATA = Path(__file__).parent / "data"
@@ -47,8 +48,7 @@ def make_sample(folder: Path = DATA, people: int = PEOPLE, workers: int = 2, pro
             progress=progress,
         )
         archive = folder / "people.zip"
-        beside = archive.with_suffix(".part")
-        with zipfile.ZipFile(beside, "w") as stream:
+        with whole(archive) as beside, zipfile.ZipFile(beside, "w") as stream:
             table = (made.folder / MANIFEST).read_text(encoding="utf-8").replace(".png,", ".webp,")
             stream.writestr(zipfile.ZipInfo(MANIFEST, SAME_TIME), table, zipfile.ZIP_DEFLATED)
             for picture in sorted((made.folder / "faces").iterdir()):
@@ -63,12 +63,11 @@ def make_sample(folder: Path = DATA, people: int = PEOPLE, workers: int = 2, pro
             "taken again because parts poked through": made.rejected,
             "still leaking": made.leaking,
             "pictures": f"WebP, quality {QUALITY}",
-            "bytes": beside.stat().st_size,
+            "bytes": archive.stat().st_size,
             "versions": {name: version(name) for name in ("anny", "torch", "warp-lang")},
             "licences": LICENCES,
         }
-    (folder / "people.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
-    beside.replace(archive)
+    write_text(json.dumps(card, indent=1) + "\n", folder / "people.json")
     return archive
 
 
