@@ -176,6 +176,30 @@ def test_the_verb_normalises_codes(tmp_path: Path) -> None:
     )
 
 
+def test_the_verb_says_whom_it_found_and_keeps_its_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, _ = answers()
+    path, out = tmp_path / "faces.csv", tmp_path / "out.csv"
+    table.assign(all="same", each=range(12)).to_csv(path, index=False)
+    before = path.read_bytes()
+    assert "is the input" in fails(capsys, "normalise", path, "--out", path)
+    assert path.read_bytes() == before
+    for column, told in (
+        ("subject", "12 rows of 4 people; see"),
+        ("all", "note: all rows are of one person, same"),
+        ("each", "note: everyone has one row"),
+    ):
+        main(["normalise", str(path), "--subject", column, "--out", str(out)])
+        said = capsys.readouterr().err
+        assert told in said
+        assert ("note" in said) == ("note" in told)
+    path.write_text(path.read_text().splitlines()[0] + "\n")
+    assert "no rows" in fails(capsys, "normalise", path, "--out", out)
+    with pytest.raises(InputError, match="5 for 12 rows"):
+        normalised(table, ["a"] * 5)
+
+
 def test_a_parquet_file_of_a_csv_table_has_numbers(tmp_path: Path) -> None:
     schema_of = pytest.importorskip("pyarrow.parquet").read_schema
 

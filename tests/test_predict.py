@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from relgan import annotate
 from relgan.annotate import annotated
 from relgan.cli import main
 from relgan.predict import predict_files
 from relgan.recognizer import Recognizer
 from relgan.shots import Shot, Sighting
 from relgan.timeline import BINS, TRACKS, Timeline, bridged
+from relgan.tracks import Box
 
 from .clips import CLASSES, moving, photograph, random_weights, write_clip, write_sound
 from .test_cli import fails
@@ -219,7 +222,10 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     assert "--fps 0" in fails(capsys, "predict", one, *use, "--fps", 0, "--csv", csv)
     assert "min_face" in fails(capsys, "predict", one, *use, "--min-face", 1, "--csv", csv)
     assert ".csv or .parquet" in fails(capsys, "predict", one, *use, "--csv", tmp_path / "out.xlsx")
-    assert "cannot be written" in fails(capsys, "predict", one, *use, "--csv", tmp_path / "no" / "out.csv")
+    assert "cannot be written" in fails(capsys, "predict", one, *use, "--csv", one / "out.csv")
+    assert "a folder" in fails(capsys, "predict", one, *use, "--csv", tmp_path)
+    assert "--views 3: give" in fails(capsys, "predict", one, *use, "--views", 3)
+    assert "an empty name" in fails(capsys, "predict", "", *use)
     assert "choose another folder" in fails(capsys, "predict", one, *use, "--annotate", tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.png", "one.png"]
     assert "bad.png" in fails(capsys, "predict", tmp_path / "bad.png", *use, "--csv", csv)
@@ -254,7 +260,7 @@ def test_names_that_are_not_utf8_come_through(tmp_path: Path, folder: Path) -> N
         pytest.skip("this file system takes UTF-8 names only")
     out = tmp_path.parent / f"{tmp_path.name}.csv"
     run("predict", tmp_path, "--weights", folder, "--csv", out)
-    assert name in out.read_bytes()
+    assert "caf\\xe9.png" in out.read_text(encoding="utf-8")
     pytest.importorskip("pyarrow")
     run("predict", tmp_path, "--weights", folder, "--csv", out.with_suffix(".parquet"))
     run("predict", tmp_path, "--weights", folder)
@@ -336,6 +342,29 @@ def test_a_run_that_reads_nothing_leaves_the_table_before(
     assert list(table.columns[: len(KEYS)]) == list(KEYS)
 
 
+def test_panels_of_neighbours_keep_apart_and_small_pictures_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    crop, rows = np.zeros((112, 112, 3), np.uint8), np.array([[0.7, 0.2, 0.1]] * 3)
+    faces = [Sighting(k, (20.0 + 130 * k, 60.0, 90.0, 110.0), 0.9, None, crop) for k in range(3)]
+    shot = Shot("a", None, None, np.full((256, 512, 3), 128, np.uint8), 1.0, faces)
+    draw, panels = annotate._panel, []
+
+    def noted(*arguments: object) -> Box:
+        panels.append(draw(*arguments))  # type: ignore[arg-type]
+        return panels[-1]
+
+    monkeypatch.setattr(annotate, "_panel", noted)
+    annotated(shot, rows, ["anger", "fear", "neutral"], numbers=True)
+    boxes = [*panels, *(face.box for face in faces)]
+    assert len(panels) == 3
+    assert not any(annotate._overlap(one, other) for one, other in combinations(boxes, 2))
+    small = Shot("a", None, None, np.full((48, 48, 3), 128, np.uint8), 1.0, [
+        Sighting(0, (0.0, 0.0, 48.0, 48.0), None, None, crop)
+    ])  # fmt: skip
+    seen = annotated(small, rows[:1], ["anger", "fear", "neutral"])
+    assert seen.shape == (336, 336, 3)
+    assert (seen[120:330, 8:-8] == 128).all()
+
+
 def test_panels_leave_the_lower_face_free() -> None:
     """There is no room below: above, beside, or on the brow in small letters."""
     probabilities = np.array([[0.7, 0.2, 0.1]])
@@ -349,7 +378,7 @@ def test_panels_leave_the_lower_face_free() -> None:
         seen = annotated(
             Shot("a", None, None, picture, 1.0, [face]), probabilities, ["anger", "fear", "neutral"]
         )
-        x, y, width, height = (int(value) for value in box)
-        lower = seen[y + height // 2 : y + height - 4, x + 4 : x + width - 4]
+        x, y, width, height = (int(value) * len(seen) // size[1] for value in box)
+        lower = seen[y + height // 2 : y + height - 8, x + 8 : x + width - 8]
         assert (lower == 128).all()
         assert (seen != 128).mean() > 0.02

@@ -1,5 +1,6 @@
 """Copies of pictures and frames with boxes around the faces and a bar for each expression."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,12 +16,15 @@ from relgan.timeline import COLOURS
 from relgan.tracks import Box
 
 BARS = 3  # the most likely expressions
+READABLE = 320  # pixels; a longer side below this is multiplied
 
 
 def annotated(
     shot: Shot, probabilities: NDArray[np.float64], classes: Sequence[str], numbers: bool = False
 ) -> Picture:
     """A shot's picture with a box around each face and, beside it, bars for its likeliest expressions.
+
+    A small picture is enlarged, for words need room.
 
     Args:
         shot: the picture and its faces.
@@ -29,15 +33,21 @@ def annotated(
         numbers: write the faces' numbers, too.
     """
     image = Image.fromarray(shot.picture)
+    times = max(1, math.ceil(READABLE / max(image.size)))
+    if times > 1:
+        image = image.resize((times * image.width, times * image.height), Image.Resampling.BICUBIC)
     pen = ImageDraw.Draw(image, "RGBA")
-    for face, row in zip(shot.faces, probabilities, strict=True):
-        x, y, width, height = face.box
+    boxes = [(times * x, times * y, times * w, times * h) for x, y, w, h in (f.box for f in shot.faces)]
+    panels: list[Box] = []
+    for place, (face, row) in enumerate(zip(shot.faces, probabilities, strict=True)):
+        x, y, width, height = boxes[place]
         text = max(9, round(min(height / 9, min(image.height, image.width) / 24)))
         order = np.argsort(-row, kind="stable")[:BARS]
         colour = COLOURS.get(classes[order[0]], "#444444")
         pen.rectangle((x, y, x + width, y + height), outline=colour, width=max(2, round(height / 60)))
-        others = [other.box for other in shot.faces if other is not face]
-        _panel(image, pen, face.face if numbers else None, face.box, others, row, order, classes, text)
+        taken = [*boxes[:place], *boxes[place + 1 :], *panels]
+        number = face.face if numbers else None
+        panels.append(_panel(image, pen, number, boxes[place], taken, row, order, classes, text))
     return np.asarray(image)
 
 
@@ -46,13 +56,14 @@ def _panel(
     pen: ImageDraw.ImageDraw,
     number: int | None,
     box: Box,
-    others: Sequence[Box],
+    taken: Sequence[Box],
     row: NDArray[np.float64],
     order: NDArray[np.intp],
     classes: Sequence[str],
     largest: int,
-) -> None:
-    """The bars of one face, below its box; above or beside where there is no room, else small on its brow."""
+) -> Box:
+    """The bars of one face, below its box; above or beside where what is taken leaves no room, else small on
+    its brow. Where they are."""
     x, y, width, height = box
     words = [f"{classes[k]} {100 * row[k]:.0f}%" for k in order]
     lines = len(words) + (number is not None)
@@ -73,11 +84,12 @@ def _panel(
             for place in places
             if 0 <= place[0] <= image.width - wide
             and 0 <= place[1] <= image.height - high
-            and not any(_overlap((*place, wide, high), other) for other in others)
+            and not any(_overlap((*place, wide, high), other) for other in taken)
         ]
         if free:
             break
     left, top = free[0] if free else (left, level)
+    panel = (left, top, wide, high)
     pen.rectangle((left, top, left + wide, top + high), fill=(0, 0, 0, 150))
     if number is not None:
         pen.text((left + text / 3, top + text / 8), f"face {number}", fill="white", font=font)
@@ -90,6 +102,7 @@ def _panel(
             stroke_fill="black",
         )  # fmt: skip
         top += line
+    return panel
 
 
 def _overlap(one: Box, other: Box) -> bool:
@@ -107,6 +120,7 @@ def save_picture(picture: Picture | Image.Image, path: Path) -> None:
     if kind is None or kind not in Image.SAVE:
         raise InputError(f"{path}: not a picture format that can be written; take .png or .jpg")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as beside:
             image.save(beside, format=kind, **({"quality": 92} if kind in ("JPEG", "WEBP") else {}))
     except OSError as error:

@@ -84,7 +84,7 @@ def check(verb: Check) -> None:
             print(f"{reader.name:12s} {reader.title}: {reader.layout}")
         return
     if verb.root is None:
-        raise InputError(f"relgan check {verb.dataset}: give the data set's folder or .zip too")
+        raise InputError(f"check {verb.dataset}: give the data set's folder or .zip too")
     print_check(census_of(verb.dataset, verb.root, verb.subject_pattern))
 
 

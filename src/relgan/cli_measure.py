@@ -1,6 +1,8 @@
 """The verbs that measure: test, probe, compare and normalise. Nothing heavy is imported before one runs."""
 
 import json
+import os
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -159,6 +161,7 @@ def probe(verb: Probe) -> None:
     from relgan.probe_file import print_probe, read_embedding
     from relgan.probe_file import probe as run
 
+    _refuse_input(verb.out, verb.codes_file)
     embedding = read_embedding(verb.codes_file, verb.subject, verb.expression, verb.take, verb.codes)
     found = {"file": str(verb.codes_file), **run(embedding, verb.seed)}
     if verb.out:
@@ -171,7 +174,7 @@ def compare(verb: Compare) -> None:
     from relgan.compare import load_run, print_comparison
 
     if not verb.runs:
-        raise InputError("relgan compare: give the folder of a run, or of several")
+        raise InputError("compare: give the folder of a run, or of several")
     found = run([load_run(folder) for folder in dict.fromkeys(verb.runs)])
     if verb.out:
         _write(found, verb.out)
@@ -185,6 +188,7 @@ def normalise(verb: Normalise) -> None:
     from relgan.probe_file import read_table
     from relgan.tables import table_writer
 
+    _refuse_input(verb.out, verb.table)
     table = numbers_in(read_table(verb.table), verb.table)
     words = None if verb.expressions is None else verb.expressions.split(",")
     shown = words and [canonical(word) or word for word in words]
@@ -199,11 +203,32 @@ def normalise(verb: Normalise) -> None:
         people = all_alike(table, verb.table)
     else:
         people = people_in(table, verb.subject_pattern, verb.subject)
-    result = normalised(table, people, shown, rest_in(table, verb.neutral_pattern, verb.neutral))
+    at_rest = rest_in(table, verb.neutral_pattern, verb.neutral)
+    result = normalised(table, people, shown, at_rest)
     with ending([]):
         writer = table_writer(verb.out, [str(name) for name in result])
         writer.write(result)
         writer.close()
+    counts = Counter(people)
+    place = "" if verb.out == "-" else f"; see {verb.out}"
+    if verb.together:
+        warn(f"{len(result)} rows taken together{place}")
+        return
+    warn(f"{len(result)} rows of {len(counts)} {'person' if len(counts) == 1 else 'people'}{place}")
+    if len(counts) == 1:
+        warn(f"note: all rows are of one person, {people[0]}; is that so?")
+    elif at_rest is None and max(counts.values()) == 1:
+        warn("note: everyone has one row, which stays as it is; is everyone somebody else?")
+
+
+def _refuse_input(out: Path | str | None, table: Path) -> None:
+    """What is made of a table is not written over it.
+
+    Raises:
+        InputError: ``out`` is that table.
+    """
+    if out is not None and os.path.exists(out) and table.exists() and os.path.samefile(out, table):
+        raise InputError(f"--out {out}: is the input; choose another name")
 
 
 def _write(found: dict[str, Any], path: Path) -> None:

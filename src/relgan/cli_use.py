@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -58,7 +58,7 @@ class Predict(Faces):
     standard output."""
     annotate: SomeFolder = None
     """Folder for copies with boxes and bars, and for each video a plot of probabilities over time."""
-    views: Annotated[Literal[1, 2, 6, 10] | None, optional("{1,2,6,10}")] = None
+    views: Annotated[int | None, optional("{1,2,6,10}")] = None
     """Views of a face that are averaged; 6 for pictures and 1 for videos where not given."""
 
 

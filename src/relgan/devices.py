@@ -22,11 +22,16 @@ def usable_device(name: str = "auto") -> "torch.device":
         if torch.cuda.is_available():
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    kind = name.partition(":")[0]
+    if kind not in ("cpu", "cuda", "mps"):
+        raise InputError(f"--device {name}: unknown; take auto, cpu, cuda or mps")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise InputError(f"--device {name}: there is no such GPU here; take cpu or auto")
     try:
         device = torch.device(name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).partition("\n")[0]
+        reason = str(error).partition("\n")[0].partition(". ")[0]
         raise InputError(f"--device {name}: cannot be used here ({reason}); take cpu or auto") from error
     return device
 

@@ -163,7 +163,7 @@ def recogniser_of(weights: Weights) -> Recogniser:
 def _check_packages() -> None:
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
-        raise InputError(f"relgan export needs {', '.join(missing)}; pip install 'relgan[export]'")
+        raise InputError(f"ONNX files need {', '.join(missing)}; pip install 'relgan[export]'")
 
 
 def _write_graph(graph: nn.Module, inputs: tuple[Tensor, ...], what: What, path: Path) -> None:

@@ -200,9 +200,14 @@ def normalised(
         at_rest: (N,) which rows show somebody at rest.
 
     Raises:
-        InputError: ``shown`` names an expression that the table has no column for, or one alone; somebody is
-            never at rest, or there is one person alone to be compared at rest.
+        InputError: there are no rows, or more or fewer people than rows; ``shown`` names an expression that
+            the table has no column for, or one alone; somebody is never at rest, or there is one person alone
+            to be compared at rest.
     """
+    if not len(table):
+        raise InputError("the table has no rows: no face to normalise")
+    if len(people) != len(table):
+        raise InputError(f"people: {len(people)} for {len(table)} rows; give one for each row")
     expressions, codes = columns_of(table)
     missing = sorted(set(shown or ()) - set(expressions))
     if missing:

@@ -48,6 +48,8 @@ def find_files(paths: Iterable[str | os.PathLike[str]]) -> tuple[list[str], list
     passed = 0
     for path in (os.fspath(path) for path in paths):
         try:
+            if not path:
+                raise InputError("an empty name; give pictures, videos or folders")
             if "\0" in path:
                 raise InputError(f"{path!r}: holds a zero byte and can be no path")
             if os.path.isdir(path) or is_archive(Path(path)):

@@ -174,7 +174,7 @@ class _Work:
         if fps is not None and not fps > 0:
             raise InputError(f"--fps {fps:g}: give frames a second above 0")
         if not paths:
-            raise InputError(f"relgan {verb}: give pictures, videos or folders")
+            raise InputError(f"{verb}: give pictures, videos or folders")
         self.cluster, self.warn = cluster, warn
         self.outcome = Outcome()
         self.files, wrong, passed = find_files(paths)

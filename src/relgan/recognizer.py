@@ -172,18 +172,20 @@ class Recognizer(FaceFinder):
             ``table.attrs["skipped"]`` lists what gave no row, and why; each is a warning too.
 
         Raises:
-            InputError: the only picture given cannot be read, or is no picture.
+            InputError: none of what is given can be read, or is a picture.
         """
         from pandas import concat
 
         self._trained()
-        items, alone = _items(pictures)
+        items = _items(pictures)
         skipped: list[tuple[str, str]] = []
         parts = []
         for shots in self._shots(items, cropped, every, fps, lambda name, line: skipped.append((name, line))):
             parts.append(self.describe(shots))
-        if alone and len(items) == 1 and skipped and "no face found" not in skipped[0][1]:
-            raise InputError(skipped[0][1])
+        unread = [line for _, line in skipped if "no face found" not in line]
+        if unread and len(unread) == len(items):
+            more = f" (and {len(unread) - 1} more)" if len(unread) > 1 else ""
+            raise InputError(f"{unread[0]}{more}")
         for _, line in skipped:
             warnings.warn(line, stacklevel=2)
         table = concat(parts, ignore_index=True) if parts else self.describe([])
@@ -205,20 +207,27 @@ class Recognizer(FaceFinder):
         return frame_of(shots, codes, code_columns(self.weights.card.expression_dim))
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write the networks, with the classifier as fitted, as a folder for :meth:`load`."""
+        """Write the networks, with the classifier as fitted, as a folder for :meth:`load`.
+
+        Raises:
+            InputError: the folder cannot be written.
+        """
         from relgan.weights import save_weights
 
         card, fitted = self.weights.card, self._classifier is not self.weights.classifier
-        save_weights(
-            Path(folder),
-            self.weights.generator,
-            [str(name) for name in self.classes_],
-            card.provenance | ({"classifier": "fitted by Recognizer.fit"} if fitted else {}),
-            classifier=self._classifier,
-            baseline=None if fitted else self.weights.baseline,
-            measured={} if fitted else card.measured,
-            align=card.align,
-        )
+        try:
+            save_weights(
+                Path(folder),
+                self.weights.generator,
+                [str(name) for name in self.classes_],
+                card.provenance | ({"classifier": "fitted by Recognizer.fit"} if fitted else {}),
+                classifier=self._classifier,
+                baseline=None if fitted else self.weights.baseline,
+                measured={} if fitted else card.measured,
+                align=card.align,
+            )
+        except OSError as error:
+            raise InputError(f"{folder}: cannot be written ({error.strerror or error})") from error
 
     @property
     def _size(self) -> int:
@@ -274,15 +283,15 @@ class Recognizer(FaceFinder):
                     yield shots
 
 
-def _items(pictures: Any) -> tuple[list[tuple[str, Any]], bool]:
-    """Named pictures from what predict is given, and whether it was one thing and not a list."""
+def _items(pictures: Any) -> list[tuple[str, Any]]:
+    """Named pictures from what predict is given."""
     if isinstance(pictures, str | os.PathLike):
         files, wrong, _ = find_files([pictures])
         if wrong:
             raise InputError(wrong[0])
-        return [(file, file) for file in files], os.path.isfile(pictures)
+        return [(file, file) for file in files]
     if isinstance(pictures, Image.Image) or (hasattr(pictures, "ndim") and pictures.ndim in (2, 3)):
-        return [("0", pictures)], True
+        return [("0", pictures)]
     items: list[tuple[str, Any]] = []
     for position, picture in enumerate(each_of(pictures)):
         if isinstance(picture, str | os.PathLike):
@@ -290,7 +299,7 @@ def _items(pictures: Any) -> tuple[list[tuple[str, Any]], bool]:
             items += [(file, file) for file in files] or [(os.fspath(picture), os.fspath(picture))]
         else:
             items.append((str(position), picture))
-    return items, False
+    return items
 
 
 def _runs(items: Sequence[tuple[str, Any]]) -> Iterable[tuple[str, list[tuple[str, Any]]]]:

@@ -1,7 +1,6 @@
 """Rows per face: as pandas tables, and as CSV or Parquet files that grow while work goes on."""
 
 import csv
-import io
 import os
 import sys
 from collections.abc import Sequence
@@ -62,6 +61,19 @@ def _with_numbers(table: "pd.DataFrame") -> "pd.DataFrame":
     return table.assign(**numbers)
 
 
+def _with_names(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Names of files that are no UTF-8 with their odd bytes written as \\xe9, which any reader takes."""
+    names = {
+        name: [
+            str(text).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+            for text in table[name]
+        ]
+        for name in ("input", "path")
+        if name in table
+    }
+    return table.assign(**names)
+
+
 def as_text(table: "pd.DataFrame") -> "pd.DataFrame":
     """Cells as text, missing ones empty."""
     return table.astype(object).where(table.notna(), "").astype(str)
@@ -90,10 +102,9 @@ class CsvWriter:
         try:
             self._file: TextIO = sys.stdout
             # Names of files need not be UTF-8.
-            if place == "-" and isinstance(sys.stdout, io.TextIOWrapper):
-                sys.stdout.reconfigure(errors="surrogateescape")
             if place != "-":
-                self._file = open(place, "a", encoding="utf-8", newline="", errors="surrogateescape")  # noqa: SIM115
+                os.makedirs(os.path.dirname(place) or ".", exist_ok=True)
+                self._file = open(place, "a", encoding="utf-8", newline="")  # noqa: SIM115
         except OSError as error:
             raise InputError(f"{place}: cannot be written ({error.strerror or error})") from error
         self._rows = csv.writer(self._file, lineterminator="\n")
@@ -105,6 +116,7 @@ class CsvWriter:
         self._begun = True
 
     def write(self, table: "pd.DataFrame") -> None:
+        table = _with_names(table)
         columns = [
             [
                 "" if missing else _text(value, _decimals(str(name)))
@@ -161,18 +173,13 @@ class ParquetWriter:
         if path.is_dir():
             raise InputError(f"{path}: a folder; give the name of a file")
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             self._beside.touch()
         except OSError as error:
             raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
 
     def write(self, table: "pd.DataFrame") -> None:
-        # Names of files that are not UTF-8 cannot be stored as they are.
-        names = {
-            name: [text.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for text in table[name]]
-            for name in ("input", "path")
-            if name in table
-        }
-        self._waiting.append(_with_numbers(table).assign(**names))
+        self._waiting.append(_with_names(_with_numbers(table)))
         if sum(map(len, self._waiting)) >= ROW_GROUP:
             self._flush()
 
@@ -209,7 +216,9 @@ def table_writer(place: str, columns: Sequence[str]) -> TableWriter:
         InputError: another suffix, or the file cannot be written.
     """
     suffix = Path(place).suffix.lower()
-    if place == "-" or suffix in (".csv", ".txt"):
+    if place != "-" and os.path.isdir(place):
+        raise InputError(f"{place}: a folder; give the name of a file, .csv or .parquet")
+    if place == "-" or suffix == ".csv":
         return CsvWriter(place, columns)
     if suffix in PARQUET:
         return ParquetWriter(Path(place))

@@ -243,6 +243,7 @@ class VideoWriter:
         if path.is_dir():
             raise InputError(f"{path}: a folder; give the name of a file")
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             self._beside.touch()  # the container is opened when the first picture is written
             self._container = av.open(
                 os.path.abspath(self._beside), "w", format=WRITABLE[path.suffix.lower()]
