@@ -176,6 +176,14 @@ def test_the_verb_normalises_codes(tmp_path: Path) -> None:
     )
 
 
+def test_a_table_that_is_no_utf8_is_read_all_the_same(tmp_path: Path) -> None:
+    table, _ = answers()
+    path, out = tmp_path / "faces.csv", tmp_path / "out.csv"
+    path.write_bytes(table.replace("000", "Jörg").to_csv(index=False).encode("cp1252"))
+    main(["normalise", str(path), "--out", str(out)])
+    assert set(pd.read_csv(out, dtype=str).subject) == {"J\\xf6rg", "001", "002", "003"}
+
+
 def test_the_verb_says_whom_it_found_and_keeps_its_input(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

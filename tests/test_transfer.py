@@ -1,6 +1,7 @@
 """Weights on a data set they never saw: only shared expressions count, and bad input is one clear line."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ from relgan.models import Baseline, Classifier, Generator, initialise
 from relgan.predictions import read_predictions
 from relgan.recognition import predict_baseline
 from relgan.training import make_fabric
-from relgan.transfer import measure_transfer
+from relgan.transfer import measure_transfer, write_transfer
 from relgan.weights import load_weights, save_weights
 
+from .conftest import drawn_people
 from .test_cli import crops, fails
 
 CLASSES = ["anger", "disgust", "happiness"]  # the drawn faces show anger, happiness and surprise
@@ -112,6 +114,17 @@ def test_weights_that_learnt_from_the_tested_data_set_are_warned_of(
     assert "learnt from ck48" in json.loads((tmp_path / "out" / "test.json").read_text())["warning"]
     assert not load_weights(own).learnt_from("synthetic")
     assert not loaded.learnt_from("ck48")
+
+
+def test_people_and_pictures_whose_names_are_no_utf8_are_tested(weights: Path, tmp_path: Path) -> None:
+    faces, pictures = drawn_people(3)
+    odd = [
+        replace(face, path=f"{k}\udcf6.png", subject=f"{face.subject}\udcf6") for k, face in enumerate(faces)
+    ]
+    data = FaceTensors.of(odd, pictures, CLASSES)
+    assert len(data.digest()) == 64
+    write_transfer(measure_transfer(load_weights(weights), data, make_fabric("32-true", "cpu")), tmp_path, {})
+    assert read_predictions(tmp_path / "predictions.csv").subject.tolist()[0] == odd[0].subject
 
 
 def test_weights_that_learnt_from_the_very_faces_are_warned_of(

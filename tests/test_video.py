@@ -11,6 +11,7 @@ import pytest
 
 from relgan.errors import InputError
 from relgan.faces.detect import Detector
+from relgan.pictures import read_picture
 from relgan.tracks import Scene
 from relgan.video import Video, VideoWriter, video_shots
 
@@ -51,6 +52,43 @@ def test_marked_rotation_is_undone(tmp_path: Path, degrees: int) -> None:
         frame = next(video.frames())
     assert frame.picture.shape == upright.shape
     assert np.abs(frame.picture.astype(int) - upright).mean() < 8
+
+
+@pytest.mark.parametrize("degrees", [90, 270])
+def test_a_frame_named_by_its_place_is_upright_too(tmp_path: Path, degrees: int) -> None:
+    upright = photograph((0, 40, 60))
+    stored = np.rot90(upright, -degrees // 90)
+    path = write_clip(tmp_path / "turned.mp4", iter([stored] * 3), rotate=degrees)
+    found = read_picture(f"{path}#at=0.5")[0]
+    assert found.shape == upright.shape
+    assert np.abs(found.astype(int) - upright).mean() < 8
+
+
+@pytest.mark.parametrize("fps", [None, 5])
+def test_where_the_clock_starts_again_time_goes_on(tmp_path: Path, fps: float | None) -> None:
+    parts = [write_clip(tmp_path / f"{k}.ts", moving(60)).read_bytes() for k in range(2)]
+    (tmp_path / "both.ts").write_bytes(b"".join(parts))
+    notes: list[str] = []
+    shots = [
+        shot
+        for batch in video_shots(str(tmp_path / "both.ts"), Detector(), fps=fps, note=notes.append)
+        for shot in batch
+    ]
+    times = [shot.time_s for shot in shots if shot.time_s is not None]
+    assert len(times) == (120 if fps is None else 24)
+    assert min(np.diff(times)) > 0.03
+    assert times[-1] == pytest.approx(4.76 if fps is None else 4.6, abs=0.05)
+    assert any("clock starts again 1 times" in line for line in notes)
+
+
+def test_where_there_is_no_x264_videos_are_mpeg4(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    av = pytest.importorskip("av")
+    monkeypatch.setattr(av, "codecs_available", {"mpeg4"})
+    with VideoWriter(tmp_path / "out.mp4") as writer:
+        for k, picture in enumerate(moving(5)):
+            writer.write(picture, k / 29.97)
+    with Video(str(tmp_path / "out.mp4")) as video:
+        assert [frame.time_s for frame in video.frames()] == pytest.approx(np.arange(5) / 29.97, abs=1e-3)
 
 
 def test_fewer_frames_a_second(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
@@ -49,8 +50,9 @@ def load_run(folder: Path) -> Run:
     if not done:
         raise InputError(f"{folder}: no seed_*/fold_*/predictions.csv of this run; run relgan evaluate again")
     predictions = predictions_of(done)
-    name = predictions.path.str.replace("\\", "/").str.rsplit("/faces/", n=1).str[-1]
-    face = name + "|" + predictions.subject.fillna("").astype(str) + "|" + predictions.expression
+    names = [path.replace("\\", "/").rsplit("/faces/", 1)[-1] for path in predictions.path]
+    told = zip(names, predictions.subject.fillna(""), predictions.expression, strict=True)
+    face = pd.Series(["|".join(map(str, words)) for words in told], dtype=object)
     return Run(str(folder), results, predictions.assign(face=face))
 
 
@@ -96,7 +98,8 @@ def _test(first: tuple[Run, str], second: tuple[Run, str]) -> dict[str, Any]:
     both = right[0].join(right[1], how="inner", lsuffix="_first", rsuffix="_second")
     if both.empty:
         return {**sides, "faces": 0, "people": 0, "mcnemar": None, "difference": None, "interval": None}
-    people = both.subject_first.fillna(pd.Series(both.index, both.index)).astype(str).to_numpy(dtype=str)
+    whose = both.subject_first.fillna(pd.Series(both.index, both.index))
+    people = np.array([str(name) for name in whose], dtype=str)
     found = people_difference(both.mean_first.to_numpy(), both.mean_second.to_numpy(), people)
     once = mcnemar(both.final_first.to_numpy(dtype=bool), both.final_second.to_numpy(dtype=bool))
     return {

@@ -52,4 +52,4 @@ class FaceFinder:
 
     @property
     def _where(self) -> str:
-        return "cuda" if self._device.type == "cuda" else "cpu"
+        return str(self._device) if self._device.type == "cuda" else "cpu"

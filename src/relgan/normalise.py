@@ -137,13 +137,13 @@ def normalised_scores(rows: pd.DataFrame, classes: Sequence[str]) -> dict[str, A
     Returns:
         None where the people are unknown or have one picture each.
     """
-    who = rows.subject.astype(str)
+    who = [str(name) for name in rows.subject]
     if "seed" in rows:
-        who = rows.seed.astype(str) + "/" + who
-    if rows.subject.isna().any() or not who.duplicated().any():
+        who = [f"{seed}/{name}" for seed, name in zip(rows.seed, who, strict=True)]
+    if rows.subject.isna().any() or len(set(who)) == len(who):
         return None
     names = list(classes)
-    probabilities = person_normalised(rows[names].to_numpy(dtype=float), who.to_numpy())
+    probabilities = person_normalised(rows[names].to_numpy(dtype=float), who)
     said = np.array(names)[probabilities.argmax(axis=1)]
     right = said == rows.expression.to_numpy(dtype=str)
     return {

@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from relgan.data.embedded import FRAGMENT
 from relgan.data.face import is_archive, read_bytes, walk
@@ -18,7 +18,7 @@ from relgan.data.reader import PICTURE_SUFFIXES
 from relgan.data.video import VIDEO_SUFFIXES
 from relgan.errors import InputError
 from relgan.faces.align import resize_crop
-from relgan.faces.image import MAX_SIDE, decode, original_size, to_rgb
+from relgan.faces.image import MAX_SIDE, decode, original_size, to_rgb, upright
 
 Picture = NDArray[np.uint8]
 
@@ -114,7 +114,7 @@ def as_picture(picture: Any, name: str = "picture") -> Picture:
     if isinstance(picture, str | os.PathLike):
         return read_picture(os.fspath(picture))[0]
     if isinstance(picture, Image.Image):
-        return np.array(to_rgb(ImageOps.exif_transpose(picture)))
+        return np.array(to_rgb(upright(picture)))
     array = np.asarray(picture)
     if not array.ndim:
         raise InputError(f"{name}: of type {type(picture).__name__}; give a file, a PIL image or an array")

@@ -23,20 +23,19 @@ def prediction_table(
         classes: the C expressions in order.
         probabilities: per method (N, C).
     """
-    rows = []
+    parts = []
     for method, table in probabilities.items():
-        for face, p in zip(faces, table, strict=True):
-            rows.append(
-                {
-                    "path": face.path,
-                    "subject": face.subject,
-                    "expression": face.expression,
-                    "method": method,
-                    "predicted": classes[int(np.argmax(p))],
-                    **{name: float(value) for name, value in zip(classes, p, strict=True)},
-                }
-            )
-    return pd.DataFrame(rows)
+        text = {
+            "path": [face.path for face in faces],
+            "subject": [face.subject for face in faces],
+            "expression": [face.expression for face in faces],
+            "method": [method] * len(faces),
+            "predicted": [classes[k] for k in np.argmax(table, axis=1)],
+        }
+        numbers = pd.DataFrame(np.asarray(table, np.float64), columns=list(classes))
+        # As objects: pandas' own strings are UTF-8, names of files need not be.
+        parts.append(pd.DataFrame(text, dtype=object).join(numbers))
+    return pd.concat(parts, ignore_index=True)
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
@@ -62,4 +61,4 @@ def averaged(table: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
 
 def people_of(table: pd.DataFrame) -> NDArray[np.str_]:
     """The person of each row; where people are unknown every picture stands for itself."""
-    return np.asarray(table.subject.fillna(table.path).astype(str), dtype=str)
+    return np.array([str(name) for name in table.subject.fillna(table.path)], dtype=str)

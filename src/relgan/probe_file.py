@@ -95,7 +95,7 @@ def read_table(path: Path) -> pd.DataFrame:
             if stream.read(2) in (BOM_UTF16_LE, BOM_UTF16_BE):
                 raise InputError(f"{path}: is UTF-16; save it as UTF-8")
         # A person may be called NA or 007.
-        table = pd.read_csv(path, dtype=object, keep_default_na=False, encoding_errors="surrogateescape")
+        table = pd.read_csv(path, dtype=object, keep_default_na=False, encoding_errors="backslashreplace")
         if len(table.columns) == 1 and (kind := separator_in(str(table.columns[0]))):
             raise InputError(f"{path}: separated by {kind}; save it with commas")
         return table

@@ -1,5 +1,6 @@
 """Reenactment for use: the expression of a source face on the identity of a target face."""
 
+import copy
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -49,7 +50,10 @@ class Reenactor(FaceFinder):
 
     def _start(self) -> None:
         super()._start()
-        self._generator = self.weights.generator.to(self._device).eval()
+        generator = self.weights.generator
+        if self._device.type != "cpu":  # the weights stay where they are: they may be pickled for a machine
+            generator = copy.deepcopy(generator)  # without this device
+        self._generator = generator.to(self._device).eval()
 
     @classmethod
     def load(cls, weights: str | os.PathLike[str] | None = None, device: str = "auto") -> "Reenactor":

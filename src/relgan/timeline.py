@@ -121,7 +121,7 @@ class Timeline:
         figure = Figure(figsize=(10, 1.2 + 1.9 * len(shown)), layout="constrained")
         rows: Any = figure.subplots(len(shown), 1, sharex=True, squeeze=False)
         end = max(track.last for track in shown)
-        bins = max(1, int(end / self.width) + 1)
+        bins = max(1, int(end / self.width + 1e-6) + 1)
         # Frames rarer than bins leave holes that are no absence: bins are as wide as frames are apart.
         filled = max(int((track.counts[:bins] > 0).sum()) for track in shown)
         span = max((track.last - track.first) / self.width for track in shown)

@@ -15,11 +15,14 @@ from relgan.errors import InputError
 from relgan.faces.align import align
 from relgan.faces.detect import Detector
 from relgan.faces.image import MAX_SIDE
+from relgan.frames import upright
 from relgan.pictures import Picture, shrunk
 from relgan.shots import TOGETHER, TOGETHER_BYTES, Aligner, Shot, Sighting, from_left
 from relgan.tracks import Scene, Tracker
 
-TIME_BASE = Fraction(1, 90_000)  # of written videos: fine enough for every frame rate, constant or not
+# Of written videos, a second: fine enough for every frame rate, constant or not. MPEG-4 takes 65,535 at most.
+TICKS = {"libx264": 90_000, "mpeg4": 60_000}
+BACK = 1.0  # seconds; a frame that lies further back is after a new start of the clock
 WRITABLE = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 
 
@@ -48,6 +51,7 @@ class Video:
     def __init__(self, path: str, fps: float | None = None) -> None:
         av = _av(path)
         self.path, self.fps, self.broken, self.seen, self.decoded = path, fps, 0, 0.0, 0
+        self.restarts = 0
         if Path(path).is_file() and Path(path).stat().st_size == 0:
             raise InputError(f"{path}: the file is empty (0 bytes); copy it again or take it out")
         if not Path(path).is_file() and ".zip/" in path.lower():
@@ -99,7 +103,8 @@ class Video:
         """The frames upright, in the order they are shown; what is broken is counted in ``broken``.
 
         Times count from the beginning as players show it: the container's start, sound included. A frame
-        without a time gets the time at which the average rate puts it.
+        without a time gets the time at which the average rate puts it. Where the clock starts again, as in
+        recordings that were put end to end, time goes on; ``restarts`` counts it.
         """
         av = _av(self.path)
         begin = (self._container.start_time or 0) / 1_000_000
@@ -123,13 +128,17 @@ class Video:
                 number += 1
                 self.decoded = number + 1
                 self.broken += raw.is_corrupt
-                time = time + 1 / rate if raw.time is None else float(raw.time) - begin
+                then = time + 1 / rate
+                time = then if raw.time is None else float(raw.time) - begin
+                if time < then - BACK:
+                    begin -= then - time
+                    time, self.restarts = then, self.restarts + 1
                 self.seen = max(self.seen, time + 1 / rate)
                 if self.fps is not None:
                     if time < due - 0.5 / rate:
                         continue
                     due = time + 1 / self.fps if time > due + 1 / self.fps else due + 1 / self.fps
-                picture, scale = _upright(raw, self._stream)
+                picture, scale = shrunk(upright(raw, self._stream), MAX_SIDE)
                 yield Frame(number, max(0.0, time), picture, scale)
 
     def close(self) -> None:
@@ -207,6 +216,8 @@ def video_shots(
             raise InputError(f"{path}: a video of which no frame can be decoded; copy it again")
         if video.broken:
             note(f"{path}: {video.broken} broken packets")
+        if video.restarts:
+            note(f"{path}: its clock starts again {video.restarts} times; time_s goes on")
         ends, seen = video.ends, video.seen
         if ends is not None and ends - seen > max(1.0, 0.05 * ends):
             note(f"{path}: its pictures end after {seen:.1f} of {ends:.1f} s; was all of it copied?")
@@ -251,6 +262,7 @@ class VideoWriter:
         except (av.error.FFmpegError, OSError) as error:
             raise InputError(f"{path}: cannot be written ({_reason(error)})") from error
         self._stream: Any = None
+        self._base = Fraction(0)
         self._last = -1
 
     def write(self, picture: Picture, time_s: float) -> None:
@@ -266,8 +278,8 @@ class VideoWriter:
                 np.uint8,
             )
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-        self._last = max(self._last + 1, round(time_s / TIME_BASE))
-        frame.pts, frame.time_base = self._last, TIME_BASE
+        self._last = max(self._last + 1, round(time_s / self._base))
+        frame.pts, frame.time_base = self._last, self._base
         self._encode(frame)
 
     def _encode(self, frame: Any) -> None:
@@ -280,12 +292,13 @@ class VideoWriter:
             raise InputError(f"{self.path}: cannot be written ({_reason(error)})") from error
 
     def _open(self, av: Any, picture: Picture) -> None:
-        codec = next(name for name in ("libx264", "mpeg4") if name in av.codecs_available)
+        codec = next(name for name in TICKS if name in av.codecs_available)
+        self._base = Fraction(1, TICKS[codec])
         self._stream = self._container.add_stream(codec, rate=30)
         self._stream.width = picture.shape[1] + picture.shape[1] % 2
         self._stream.height = picture.shape[0] + picture.shape[0] % 2
         self._stream.pix_fmt = "yuv420p"
-        self._stream.time_base = self._stream.codec_context.time_base = TIME_BASE
+        self._stream.time_base = self._stream.codec_context.time_base = self._base
         if codec == "libx264":
             self._stream.options = {"crf": "18", "preset": "veryfast"}
         else:
@@ -313,19 +326,6 @@ class VideoWriter:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close(keep=kind is None)
-
-
-def _upright(raw: Any, stream: Any) -> tuple[Picture, float]:
-    """A decoded frame as RGB with square pixels, turned as its rotation mark says, reduced where huge."""
-    picture = raw.to_ndarray(format="rgb24")
-    aspect = stream.sample_aspect_ratio
-    if aspect and aspect != 1:
-        width = max(1, round(picture.shape[1] * float(aspect)))
-        picture = cv2.resize(picture, (width, picture.shape[0]), interpolation=cv2.INTER_LINEAR)
-    turns = round(raw.rotation / 90) % 4  # counter-clockwise
-    if turns:
-        picture = np.ascontiguousarray(np.rot90(picture, turns))
-    return shrunk(picture, MAX_SIDE)
 
 
 def _is_cover(stream: Any) -> bool:

@@ -42,6 +42,8 @@ def test_oulu_reads_the_last_three_frames_in_strong_visible_light(tmp_path):
     assert len(read_faces("oulu_casia", tree / root / "VL" / "Strong")) == 4
     with pytest.raises(InputError, match="near infrared"):
         read("oulu_casia", tree / root / "NI")
+    dark = plant(tmp_path / "dark" / "mnt" / "o", names)  # a disk of that name is no light
+    assert len(read("oulu_casia", dark).faces) == 4
 
 
 def test_oulu_in_full_is_as_published_and_a_missing_sequence_shows(tmp_path):

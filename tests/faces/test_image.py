@@ -42,6 +42,18 @@ def test_exif_rotation_is_applied() -> None:
     np.testing.assert_array_equal(result[..., 0], np.rot90(gradient(), -1))
 
 
+def test_a_damaged_mark_beside_that_of_orientation_is_no_matter() -> None:
+    marks = Image.Exif()
+    marks[0x0112], marks[0x010F] = 6, "Maker"
+    data = bytearray(encoded(Image.new("RGB", (40, 30)), "JPEG", exif=marks))
+    entry = (
+        data.index(b"\x01\x0f\x00\x02") if b"\x01\x0f\x00\x02" in data else data.index(b"\x0f\x01\x02\x00")
+    )
+    for kind in range(256):
+        data[entry + 2 : entry + 4] = bytes([kind, kind])
+        assert decode(bytes(data), "a.jpg").shape == (40, 30, 3)
+
+
 def test_cmyk_jpeg_becomes_rgb() -> None:
     red = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
     assert decode(encoded(red, "JPEG", quality=95), "a.jpg")[8, 8] == pytest.approx([255, 0, 0], abs=6)

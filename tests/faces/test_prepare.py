@@ -440,5 +440,5 @@ def test_a_worker_that_cannot_detect_says_why(
     crops: list[Face], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workers, "_ALONE", 0)
-    with pytest.raises(InputError, match="device abacus: cannot be used"):
+    with pytest.raises(InputError, match="device abacus: unknown"):
         prepare(crops, tmp_path / "out", cropped=False, device="abacus", workers=2, progress=False)

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from relgan.errors import InputError
@@ -147,6 +148,14 @@ def test_somebody_elses_folder_is_left_alone(tmp_path):
 def test_bad_options_are_named_before_anything_is_written(tmp_path, options, message):
     with pytest.raises(InputError, match=message):
         synthesize(1, tmp_path / "out", progress=False, **options)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_device_that_is_not_there_is_named(tmp_path, workers):
+    with pytest.raises(InputError, match="--device cuda"):
+        synthesize(2, tmp_path / "out", device="cuda", workers=workers, progress=False)
     assert not (tmp_path / "out").exists()
 
 

@@ -22,7 +22,7 @@ from relgan.data.face import in_archive, read_bytes, reading
 from relgan.errors import InputError
 
 FRAGMENT = re.compile(
-    r"(?P<file>.+)#(?:at=(?P<at>[\d.]+)(?:&turn=(?P<turn>90|180|270))?|pixels=(?P<start>\d+)\+(?P<length>\d+))"
+    r"(?P<file>.+)#(?:at=(?P<at>\d+\.?\d*|\.\d+)(?:&turn=(?P<turn>90|180|270))?|pixels=(?P<start>\d+)\+(?P<length>\d+))"
 )
 
 _local = threading.local()
@@ -43,13 +43,17 @@ def picture_in(path: str) -> bytes | None:
 
 
 def video_frame(path: str, at: float, turn: int = 0) -> bytes:
-    """The frame at a fraction of a video (0 the first, 1 the last), turned clockwise by some degrees, as PNG.
+    """The frame at a fraction of a video (0 the first, 1 the last) as PNG.
+
+    It is upright as the video's marks say, then turned clockwise by some degrees.
 
     Raises:
         InputError: the package av is missing, or the file is no readable video.
     """
     try:
         import av
+
+        from relgan.frames import upright
     except ImportError as error:
         raise InputError(
             f"{path}: frames of videos need the package av; pip install 'relgan[video]'"
@@ -63,13 +67,14 @@ def video_frame(path: str, at: float, turn: int = 0) -> bytes:
             count = sum(bool(packet.size) for packet in container.demux(video=0))
         with av.open(io.BytesIO(content), "r") as container:
             wanted, last = min(count - 1, int(at * count)), None
+            stream = container.streams.video[0]
             for position, frame in enumerate(container.decode(video=0)):
                 last = frame
                 if position >= wanted:
                     break
-        if last is None:
-            raise InputError(f"{path}: a video without frames; copy it again")
-        pixels = np.rot90(last.to_ndarray(format="rgb24"), -turn // 90)
+            if last is None:
+                raise InputError(f"{path}: a video without frames; copy it again")
+            pixels = np.rot90(upright(last, stream), -turn // 90)
     except (av.error.FFmpegError, IndexError, ValueError) as error:
         if isinstance(error, InputError):
             raise

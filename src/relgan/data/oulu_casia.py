@@ -51,8 +51,8 @@ def read(root: Path) -> Reading:
         by_folder(pictures, root).items(), key=lambda item: CROPPED in item[0].lower()
     ):
         above = folders(f"{folder}/")
-        # The camera and the light may stand above the root.
-        place = {part.lower().removesuffix(CROPPED) for part in (*PurePath(root).parts, *above)}
+        # The root may be a camera's and a light's own folder.
+        place = {part.lower().removesuffix(CROPPED) for part in (*PurePath(root).parts[-2:], *above)}
         other = next((reason for name, reason in OTHER_RECORDINGS.items() if name in place), None)
         person = next((name.upper() for name in above if PERSON.fullmatch(name)), None)
         expression = canonical(above[0]) if above else None

@@ -95,7 +95,7 @@ class FaceTensors:
         digest = hashlib.sha256(repr(self.classes).encode())
         for face in self.faces:
             what = face.subject, face.sitting, face.expression, face.take, face.sequence, face.frame
-            digest.update(f"{'|'.join(map(str, what))}\n".encode())
+            digest.update(f"{'|'.join(map(str, what))}\n".encode("utf-8", "surrogateescape"))
         if self.visits is not None:
             digest.update(repr(self.visits).encode())
         if self.reach != PAPER_REACH:

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from relgan.errors import InputError
 
@@ -17,6 +17,18 @@ MAX_SIDE = 4096
 FORMATS = (
     "JPEG", "MPO", "PNG", "BMP", "DIB", "TIFF", "GIF", "WEBP", "AVIF", "PPM", "JPEG2000", "TGA", "PCX", "SGI",
 )  # fmt: skip
+
+ORIENTATION = 0x0112
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What undoes each orientation mark (EXIF 2.3, 4.6.4)."""
 
 
 def decode(data: bytes, name: str) -> NDArray[np.uint8]:
@@ -48,8 +60,8 @@ def decode(data: bytes, name: str) -> NDArray[np.uint8]:
                     # JPEG can be decoded at 1/2, 1/4 or 1/8 of its size; others ignore this.
                     wanted = (max(1, width * MAX_SIDE // side), max(1, height * MAX_SIDE // side))
                     picture.draft("RGB", wanted)
-                upright = ImageOps.exif_transpose(picture)
-            rgb = to_rgb(upright)
+                turned = upright(picture)
+            rgb = to_rgb(turned)
             if max(rgb.size) > MAX_SIDE:
                 rgb.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX, reducing_gap=None)
             return np.array(rgb)
@@ -73,6 +85,18 @@ def original_size(data: bytes) -> int:
         warnings.simplefilter("ignore")
         with Image.open(io.BytesIO(data)) as picture:
             return max(picture.size)
+
+
+def upright(picture: Image.Image) -> Image.Image:
+    """A copy of a picture, turned as the camera's orientation mark says.
+
+    Pillow's own ``exif_transpose`` writes all marks anew and fails where any of them is damaged.
+    """
+    try:
+        turn = TURNS.get(picture.getexif().get(ORIENTATION, 1))
+    except Exception:  # marks nobody can read
+        turn = None
+    return picture.copy() if turn is None else picture.transpose(turn)
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:

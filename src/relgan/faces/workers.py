@@ -1,9 +1,6 @@
 """Who does the work of ``prepare``: one process, several, or a GPU with threads that read and write."""
 
 import multiprocessing
-import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -25,6 +22,7 @@ from relgan.faces.crops import (
     write_crops,
     write_item,
 )
+from relgan.processes import begin_worker
 
 _CHUNK = 16  # faces that a CPU process reads, finds and writes together: bounds its memory
 _ALONE = 256  # faces that are done before a second process has started
@@ -128,18 +126,9 @@ _worker: dict[str, Any] = {}  # what a worker process keeps between chunks
 
 
 def _start(out: Path, settings: Settings, device: str) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the first process, which ends this one
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    begin_worker()
     cv2.setNumThreads(1)
     _worker.update(out=out, settings=settings, device=device)
-
-
-def _end_with_parent() -> None:
-    """A parent that was killed cannot end its workers, and they would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _work(chunk: Sequence[Named]) -> Result:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import signal
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -17,16 +16,18 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from relgan.data.manifest import write_table
-from relgan.devices import one_thread
+from relgan.devices import one_thread, usable_device
 from relgan.errors import InputError
 from relgan.expressions import CANONICAL, canonical
-from relgan.files import Journal, write_text
+from relgan.files import Journal, alone, write_text
+from relgan.processes import begin_worker
 from relgan.synthesis.head import import_anny, load_head
 from relgan.synthesis.photographer import (
     MANIFEST_COLUMNS,
@@ -102,14 +103,18 @@ def synthesize(
     import_anny()
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = str(usable_device(device))
     if workers is None:
         cores = os.cpu_count() or 1
         workers = cores if torch.device(device).type == "cpu" else max(1, cores // HANDS)
     try:
         done = _open(out, settings)
         if done is None:
-            _run(out, settings, workers, device, progress)
-            done = _finish(out, settings)
+            with alone(out / ".synthesis.lock", f"{out}: another process makes these faces; waiting for it"):
+                done = _open(out, settings)  # what it has done meanwhile
+                if done is None:
+                    _run(out, settings, workers, device, progress)
+                    done = _finish(out, settings)
     except BrokenProcessPool as error:
         raise InputError(
             f"{out}: a worker process died, perhaps for want of memory; run it again with fewer workers"
@@ -237,7 +242,7 @@ def _finish(out: Path, settings: Settings) -> Row:
 
 
 Sittings = list[tuple[int, int]]
-_worker: dict[str, Photographer] = {}
+_worker: dict[str, Any] = {}  # what a worker process keeps between lots
 
 
 def _lots(todo: Sittings, device: str) -> Iterator[Sittings]:
@@ -270,10 +275,13 @@ def _parallel(todo: Sittings, out: Path, settings: Settings, device: str, worker
 
 
 def _start(out: Path, settings: Settings, device: str) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the first process, which ends this one
+    begin_worker()
     torch.set_num_threads(1)
-    _worker["photographer"] = Photographer(out, settings, device)
+    _worker.update(out=out, settings=settings, device=device)
 
 
 def _work(lot: Sittings) -> list[Taken]:
-    return _worker["photographer"].photograph(lot)
+    if "photographer" not in _worker:  # made here and not in _start, so that its errors reach the user
+        _worker["photographer"] = Photographer(_worker["out"], _worker["settings"], _worker["device"])
+    taken: list[Taken] = _worker["photographer"].photograph(lot)
+    return taken
