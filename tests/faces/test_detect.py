@@ -176,9 +176,9 @@ def test_tensorflow_and_the_package_are_never_imported(monkeypatch: pytest.Monke
     Detector()
 
 
-@pytest.mark.parametrize("device", ["cuda:99", "abacus"])
-def test_a_device_that_is_not_there(device: str) -> None:
-    with pytest.raises(InputError, match=f"device {device}: cannot be used"):
+@pytest.mark.parametrize(("device", "told"), [("cuda:99", "cannot be used here"), ("abacus", "unknown")])
+def test_a_device_that_is_not_there(device: str, told: str) -> None:
+    with pytest.raises(InputError, match=f"device {device}: {told}"):
         Detector(device=device)
 
 
