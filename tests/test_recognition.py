@@ -8,24 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from relgan import recognition
+from relgan import baseline as training_of_baseline
+from relgan.baseline import TrainedBaseline, baseline_score, predict_baseline, train_baseline
 from relgan.config import BaselineConfig, Config, RecognitionConfig
 from relgan.data.augment import TEST_VIEWS, VARIANTS
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
 from relgan.models import ExpressionEncoder, initialise
-from relgan.recognition import (
-    TrainedBaseline,
-    baseline_score,
-    classify,
-    encode,
-    predict_baseline,
-    predict_codes,
-    train_baseline,
-    train_classifier,
-    training_views,
-    views_for,
-)
+from relgan.recognition import classify, encode, predict_codes, train_classifier, training_views, views_for
 from relgan.training import make_fabric
 
 Drawn = Callable[..., FaceTensors]
@@ -79,8 +69,8 @@ def test_a_killed_baseline_goes_on_to_the_same_result(
 
     start = train_baseline(test, CONFIG, seed=1, out=tmp_path / "start", fabric=fabric).model
     whole = run("whole")
-    monkeypatch.setattr(recognition, "CHECKPOINT_SECONDS", 0.0)
-    original, calls = recognition.masked_cross_entropy, 0
+    monkeypatch.setattr(training_of_baseline, "CHECKPOINT_SECONDS", 0.0)
+    original, calls = training_of_baseline.masked_cross_entropy, 0
 
     def dying(*arguments: Tensor) -> Tensor:
         nonlocal calls
@@ -89,7 +79,7 @@ def test_a_killed_baseline_goes_on_to_the_same_result(
             raise KeyboardInterrupt
         return original(*arguments)
 
-    monkeypatch.setattr(recognition, "masked_cross_entropy", dying)
+    monkeypatch.setattr(training_of_baseline, "masked_cross_entropy", dying)
     with pytest.raises(KeyboardInterrupt):
         run("killed")
     resumed = run("killed")

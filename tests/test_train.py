@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 import torch
 
+from relgan import baseline, train
 from relgan import config as presets
-from relgan import recognition, train
 from relgan.cli import main
 from relgan.config import scaled
 from relgan.training import digest_of, make_fabric
@@ -188,7 +188,7 @@ def test_a_run_killed_in_stage_1_keeps_its_baseline(
         patch.setattr(train, "train_reenactment", dying)
         with pytest.raises((KeyboardInterrupt, SystemExit)):
             main([*command, "--out", str(tmp_path / "killed")])
-    monkeypatch.setattr(recognition, "masked_cross_entropy", dying)  # the baseline's steps
+    monkeypatch.setattr(baseline, "masked_cross_entropy", dying)  # the baseline's steps
     main([*command, "--out", str(tmp_path / "killed")])
     assert load_weights(tmp_path / "killed").digest() == load_weights(tmp_path / "whole").digest()
     assert not list((tmp_path / "killed").rglob("checkpoint.pt"))

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from relgan.baseline import predict_baseline
 from relgan.cli import main
 from relgan.data.tensors import FaceTensors
 from relgan.models import Baseline, Classifier, Generator, initialise
 from relgan.predictions import read_predictions
-from relgan.recognition import predict_baseline
 from relgan.training import make_fabric
 from relgan.transfer import measure_transfer, write_transfer
 from relgan.weights import load_weights, save_weights

@@ -23,6 +23,7 @@ from lightning.fabric import Fabric
 from rich.console import Console
 from rich.progress import Progress
 
+from relgan.baseline import predict_baseline, train_baseline
 from relgan.config import Config
 from relgan.data.folds import Fold, verify, write_folds
 from relgan.data.pairs import NO_TRUTH, Pairs, PairSampler
@@ -33,7 +34,7 @@ from relgan.finished import finished
 from relgan.grids import save_grid
 from relgan.measures import measure_fold, together
 from relgan.predictions import METHODS, prediction_table
-from relgan.recognition import predict_baseline, predict_codes, quick_score, train_baseline, train_stage2
+from relgan.recognition import predict_codes, quick_score, train_stage2
 from relgan.reenactment import train_reenactment
 from relgan.seeds import seeded
 from relgan.study import Study, fingerprint

@@ -12,6 +12,7 @@ from lightning.fabric import Fabric
 from rich.console import Console
 from rich.table import Table
 
+from relgan.baseline import predict_baseline
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
 from relgan.files import write_text
@@ -19,7 +20,7 @@ from relgan.measures import codes_of
 from relgan.metrics import Floats, as_list, interval_text, percent
 from relgan.predictions import METHOD_NAMES, people_of, prediction_table
 from relgan.probes import Labels, identity_probe, verification_error
-from relgan.recognition import predict_baseline, predict_codes
+from relgan.recognition import predict_codes
 from relgan.reenacted import measure_reenactment
 from relgan.scores import scores_of
 from relgan.significance import mcnemar, people_difference

@@ -217,7 +217,7 @@ def video_shots(
         if video.broken:
             note(f"{path}: {video.broken} broken packets")
         if video.restarts:
-            note(f"{path}: its clock starts again {video.restarts} times; time_s goes on")
+            note(f"{path}: its clock starts again ({video.restarts} x); time_s goes on")
         ends, seen = video.ends, video.seen
         if ends is not None and ends - seen > max(1.0, 0.05 * ends):
             note(f"{path}: its pictures end after {seen:.1f} of {ends:.1f} s; was all of it copied?")

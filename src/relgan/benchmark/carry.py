@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from lightning.fabric import Fabric
 
+from relgan.baseline import predict_baseline, train_baseline
 from relgan.cli_train import numbers
 from relgan.config import Config, Front, preset
 from relgan.data.augment import SOME_VIEWS
@@ -30,7 +31,6 @@ from relgan.metrics import per_expression
 from relgan.models import Baseline
 from relgan.normalise import normalised_scores
 from relgan.predictions import prediction_table
-from relgan.recognition import predict_baseline, train_baseline
 from relgan.training import make_fabric
 from relgan.transfer import of_these
 from relgan.weights import load_weights

@@ -22,6 +22,7 @@ from lightning.fabric import Fabric
 from torch import Tensor
 
 from relgan.averaging import mean_network
+from relgan.baseline import predict_baseline, train_baseline
 from relgan.choosing import Score
 from relgan.cli_train import numbers, starting_weights
 from relgan.config import Config, RecognitionConfig, Schedule, preset, tuned
@@ -44,10 +45,8 @@ from relgan.recognition import (
     Floats,
     encode,
     fit_classifier,
-    predict_baseline,
     predict_codes,
     quick_score,
-    train_baseline,
     train_stage2,
     views_for,
 )
