@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count as count_from
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from relgan.checkpoints import CHECKPOINT_SECONDS, Checkpoint, mark_of
 from relgan.choosing import RULE, Choice, Score
 from relgan.config import Config, RecognitionConfig, ReenactmentConfig, Schedule
 from relgan.data.augment import CENTRE, TEST_VIEWS, VARIANTS, draw_jitter, draw_variants, jittered
@@ -25,18 +24,14 @@ from relgan.recognition import Floats, encode
 from relgan.recorded import recorded
 from relgan.seeds import seeded
 from relgan.training import (
-    CHECKPOINT,
-    CHECKPOINT_SECONDS,
+    Bar,
     Clock,
     RunLog,
     Tally,
     decayed,
     digest_of,
-    load_checkpoint,
     make_adam,
     moments,
-    place_rates,
-    save_beside,
     set_rate,
     snapshot,
 )
@@ -99,7 +94,6 @@ def train_baseline(
     stage = config.baseline
     _, total = steps_of(len(data.labelled()), stage)
     out.mkdir(parents=True, exist_ok=True)
-    mark = _mark(data, config, seed, held_out, start)
     raw = baseline_of(config, len(data.classes))
     initialise(raw, seeded(seed, "initialise"))
     if start is not None:
@@ -109,12 +103,11 @@ def train_baseline(
     model, optimiser = fabric.setup(raw, adam)
 
     # A killed run goes on where its last checkpoint was.
+    parts = {"model": raw, "adam": optimiser.optimizer}
+    checkpoint = Checkpoint(out, _mark(data, config, seed, held_out, start), parts, fabric.device)
     step, choice, kept_state = 0, Choice(), None
-    state = load_checkpoint(out / CHECKPOINT, mark)
+    state = checkpoint.resumed()
     if state is not None:
-        raw.load_state_dict(state["model"])
-        optimiser.optimizer.load_state_dict(state["adam"])
-        place_rates(optimiser.optimizer, fabric.device)
         step, choice, kept_state = state["step"], Choice.restored(state["choice"]), state["kept_state"]
 
     def one_step(told: ToldFaces) -> Tensor:
@@ -130,11 +123,7 @@ def train_baseline(
     log = RunLog(out, step) if fabric.is_global_zero else None
     tries = moments(total, stage.choices)
     clock = Clock(CHECKPOINT_SECONDS)
-    task = (
-        progress.add_task(name, total=total, completed=step, images=stage.batch_size, note="")
-        if progress
-        else None
-    )
+    bar = Bar(progress, name, total, step, stage.batch_size)
     tally, note, here = Tally(), "", slice(fabric.global_rank, None, fabric.world_size)
     for rows, views in islice(_batches(data, stage, seed, step), total - step):
         light = seeded(seed, "baseline-jitter", step, fabric.global_rank)
@@ -159,24 +148,12 @@ def train_baseline(
                 log.add({"validation": score.accuracy})
         if log and noted:
             log.write(step)
-        if progress and task is not None:
-            progress.update(task, completed=step, note=note)
+        bar.show(step, note)
         if fabric.is_global_zero and (step == total or clock.struck()):
-            save_beside(
-                {
-                    "fingerprint": mark,
-                    "step": step,
-                    "choice": choice.state(),
-                    "kept_state": kept_state,
-                    "model": raw.state_dict(),
-                    "adam": optimiser.optimizer.state_dict(),
-                },
-                out / CHECKPOINT,
-            )
+            checkpoint.write(step=step, choice=choice.state(), kept_state=kept_state)
     if log:
         log.close()
-    if progress and task is not None:
-        progress.remove_task(task)
+    bar.close()
     if kept_state is not None:
         raw.load_state_dict(kept_state)
     step = total if choice.step is None else choice.step
@@ -188,15 +165,9 @@ def _mark(
 ) -> str:
     """Changes with whatever a baseline depends on; the settings of stage 1 and 2 are no matter."""
     own = replace(config, reenactment=ReenactmentConfig(), recognition=RecognitionConfig())
-    record = [
-        own.as_dict(),
-        seed,
-        data.digest(),
-        held_out.digest() if held_out is not None else "",
-        digest_of(start.encoder) if start is not None else "",
-        RULE,
-    ]
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+    others = held_out.digest() if held_out is not None else ""
+    begun = digest_of(start.encoder) if start is not None else ""
+    return mark_of(own.as_dict(), seed, data.digest(), others, begun, RULE)
 
 
 def _batches(data: FaceTensors, stage: Schedule, seed: int, begun: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -1,7 +1,6 @@
 """The verbs that measure: test, probe, compare and normalise. Nothing heavy is imported before one runs."""
 
 import json
-import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,7 @@ from relgan.cli_words import (
 )
 from relgan.config import Device
 from relgan.errors import InputError
-from relgan.files import write_text
+from relgan.files import same_file, write_text
 
 
 @dataclass(frozen=True)
@@ -227,7 +226,7 @@ def _refuse_input(out: Path | str | None, table: Path) -> None:
     Raises:
         InputError: ``out`` is that table.
     """
-    if out is not None and os.path.exists(out) and table.exists() and os.path.samefile(out, table):
+    if out is not None and same_file(Path(out), table):
         raise InputError(f"--out {out}: is the input; choose another name")
 
 

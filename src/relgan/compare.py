@@ -7,7 +7,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
@@ -15,7 +14,7 @@ from rich.table import Table
 from relgan.errors import InputError
 from relgan.finished import finished_folds, predictions_of
 from relgan.metrics import as_list, interval_text, percent
-from relgan.predictions import METHOD_NAMES, METHODS, averaged
+from relgan.predictions import METHOD_NAMES, METHODS, averaged, people_of
 from relgan.significance import mcnemar, people_difference
 
 
@@ -98,8 +97,7 @@ def _test(first: tuple[Run, str], second: tuple[Run, str]) -> dict[str, Any]:
     both = right[0].join(right[1], how="inner", lsuffix="_first", rsuffix="_second")
     if both.empty:
         return {**sides, "faces": 0, "people": 0, "mcnemar": None, "difference": None, "interval": None}
-    whose = both.subject_first.fillna(pd.Series(both.index, both.index))
-    people = np.array([str(name) for name in whose], dtype=str)
+    people = people_of(both.reset_index(names="path").rename(columns={"subject_first": "subject"}))
     found = people_difference(both.mean_first.to_numpy(), both.mean_second.to_numpy(), people)
     once = mcnemar(both.final_first.to_numpy(dtype=bool), both.final_second.to_numpy(dtype=bool))
     return {

@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from relgan.baseline import predict_baseline, train_baseline
+from relgan.checkpoints import CHECKPOINT
 from relgan.config import Config
 from relgan.data.folds import Fold, verify, write_folds
 from relgan.data.pairs import NO_TRUTH, Pairs, PairSampler
@@ -39,7 +40,7 @@ from relgan.reenactment import train_reenactment
 from relgan.seeds import seeded
 from relgan.study import Study, fingerprint
 from relgan.summary import summarise
-from relgan.training import CHECKPOINT, device_name, progress_bar
+from relgan.training import device_name, progress_bar
 from relgan.weights import Weights
 
 

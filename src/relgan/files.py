@@ -37,6 +37,11 @@ def write_text(text: str, path: Path) -> None:
         beside.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
+def same_file(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file that is there."""
+    return one.exists() and other.exists() and one.samefile(other)
+
+
 @contextmanager
 def alone(lock: Path, waiting: str = "") -> Iterator[None]:
     """Waits until no other process is in the block of the same lock file, and keeps others waiting.

@@ -79,6 +79,11 @@ def _known(path: str) -> bool:
     return os.path.splitext(path)[1].lower() in PICTURES or is_video(path)
 
 
+def unread(skipped: Iterable[str]) -> list[str]:
+    """Of the lines on inputs that gave nothing, those on other ones than pictures without a face."""
+    return [line for line in skipped if "no face found" not in line]
+
+
 def read_picture(path: str) -> tuple[Picture, float]:
     """A picture file as (H, W, 3) uint8 RGB, upright, and how many of the file's pixels one of its pixels is.
 

@@ -13,10 +13,10 @@ from rich.progress import Progress
 
 from relgan.annotate import annotated, save_picture
 from relgan.bulk import Job, Part, Say, pieces, run_pieces
-from relgan.errors import InputError
+from relgan.errors import InputError, first_of
 from relgan.faces.crops import crop_names
 from relgan.faces.detect import Detector
-from relgan.pictures import find_files, is_video
+from relgan.pictures import find_files, is_video, unread
 from relgan.recognizer import Recognizer
 from relgan.shots import Shot
 from relgan.tables import table_writer
@@ -179,7 +179,7 @@ class _Work:
         self.outcome = Outcome()
         self.files, wrong, passed = find_files(paths)
         if not self.files:
-            raise InputError(wrong[0] + (f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""))
+            raise InputError(first_of(wrong))
         detector = recognizer.detector
         if min_face is not None:
             detector = Detector(min_face=min_face, device=detector.device)
@@ -245,10 +245,9 @@ class _Work:
         Raises:
             InputError: nothing could be read at all.
         """
-        unread = [line for line in self.outcome.skipped if "no face found" not in line]
-        if not self.outcome.faces and unread and len(unread) >= len(self.files):
-            more = f" (and {len(unread) - 1} more)" if len(unread) > 1 else ""
-            raise InputError(f"nothing could be read: {unread[0]}{more}")
+        wrong = unread(self.outcome.skipped)
+        if not self.outcome.faces and wrong and len(wrong) >= len(self.files):
+            raise InputError(f"nothing could be read: {first_of(wrong)}")
         return self.outcome
 
 

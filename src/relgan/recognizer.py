@@ -16,12 +16,12 @@ from relgan.config import RecognitionConfig
 from relgan.data.augment import CENTRE, SOME_VIEWS
 from relgan.data.face import Face
 from relgan.data.tensors import FaceTensors
-from relgan.errors import InputError
+from relgan.errors import InputError, first_of
 from relgan.expressions import CANONICAL, canonical, classes_of
 from relgan.finder import FaceFinder
 from relgan.folded import folded_encoder
 from relgan.models import Classifier
-from relgan.pictures import Picture, as_faces, as_picture, each_of, find_files, is_video, looks_bgr
+from relgan.pictures import Picture, as_faces, as_picture, each_of, find_files, is_video, looks_bgr, unread
 from relgan.recognition import classify, encode, train_stage2
 from relgan.shots import TOGETHER, Shot, picture_shots, shots_of
 from relgan.tables import code_columns, frame_of
@@ -182,10 +182,9 @@ class Recognizer(FaceFinder):
         parts = []
         for shots in self._shots(items, cropped, every, fps, lambda name, line: skipped.append((name, line))):
             parts.append(self.describe(shots))
-        unread = [line for _, line in skipped if "no face found" not in line]
-        if unread and len(unread) == len(items):
-            more = f" (and {len(unread) - 1} more)" if len(unread) > 1 else ""
-            raise InputError(f"{unread[0]}{more}")
+        wrong = unread(line for _, line in skipped)
+        if wrong and len(wrong) == len(items):
+            raise InputError(first_of(wrong))
         for _, line in skipped:
             warnings.warn(line, stacklevel=2)
         table = concat(parts, ignore_index=True) if parts else self.describe([])

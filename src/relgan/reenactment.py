@@ -1,8 +1,6 @@
 """Stage 1: the generator learns to put the source's expression on the target's identity (section 3.1)."""
 
 import copy
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +11,7 @@ from lightning.fabric import Fabric
 from rich.progress import Progress
 from torch import Tensor, nn
 
+from relgan.checkpoints import CHECKPOINT_SECONDS, Checkpoint, mark_of
 from relgan.choosing import RULE, Choice, Score
 from relgan.config import Config
 from relgan.data.batches import batches_from, draw_lights, make_batch, steps_of
@@ -34,19 +33,15 @@ from relgan.recorded import recorded
 from relgan.seeds import seeded
 from relgan.steps import Told, discriminator_step, draw_shift, generator_step
 from relgan.training import (
-    CHECKPOINT,
-    CHECKPOINT_SECONDS,
+    Bar,
     Clock,
     RunLog,
     Tally,
     decayed,
     freshness,
-    load_checkpoint,
     load_fitting,
     make_adam,
     moments,
-    place_rates,
-    save_beside,
     set_rate,
     snapshot,
     update_average,
@@ -72,12 +67,6 @@ class Reenactment:
     validation: float | None
     discriminator_share: float
     """Share of the steps in which D stepped too."""
-
-
-def fingerprint(data: FaceTensors, config: Config, seed: int, start: Weights | None = None) -> str:
-    """Tells runs apart: settings, seed, faces, pictures, and the weights to begin with."""
-    record = [config.as_dict(), seed, data.digest(), start.digest() if start else "", RULE]
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def train_reenactment(
@@ -119,9 +108,7 @@ def train_reenactment(
     stage = config.reenactment
     sampler = PairSampler(data.faces, data.visits)
     _, total = steps_of(len(sampler.sources), stage)
-    print_of_run = fingerprint(data, config, seed, start)
     out.mkdir(parents=True, exist_ok=True)
-    checkpoint = out / CHECKPOINT
 
     # The networks, their averages and their optimisers.
     initial = seeded(seed, "initialise")
@@ -177,14 +164,12 @@ def train_reenactment(
     }
 
     # A killed run goes on where its last checkpoint was.
+    mark = mark_of(config.as_dict(), seed, data.digest(), start.digest() if start else "", RULE)
+    checkpoint = Checkpoint(out, mark, parts, fabric.device)
     step, d_steps, choice = 0, 0, Choice()
     kept_state = snapshot(average)
-    state = load_checkpoint(checkpoint, print_of_run)
+    state = checkpoint.resumed()
     if state is not None:
-        for key, part in parts.items():
-            part.load_state_dict(state[key])
-            if isinstance(part, torch.optim.Optimizer):
-                place_rates(part, fabric.device)
         step, d_steps, choice = state["step"], state["d_steps"], Choice.restored(state["choice"])
         kept_state = state["kept_state"]
     log = RunLog(out, step) if fabric.is_global_zero else None
@@ -193,11 +178,7 @@ def train_reenactment(
     tries = moments(total, stage.choices)
     grids = moments(total, stage.samples)
     clock = Clock(CHECKPOINT_SECONDS)
-    task = (
-        progress.add_task(name, total=total, completed=step, images=stage.batch_size, note="")
-        if progress
-        else None
-    )
+    bar = Bar(progress, name, total, step, stage.batch_size)
 
     if start is not None and validate is not None and step == 0:
         choice.offer(validate(average), 0)  # the weights to begin with are a choice too
@@ -297,29 +278,17 @@ def train_reenactment(
         if step in grids and fabric.is_global_zero:
             (out / "samples").mkdir(exist_ok=True)
             save_grid(average, grid[0], grid[1], config.size, out / "samples" / f"step_{step:06d}.png")
-        if progress and task is not None:
-            note = f"pixel {pixel:.3f}" if pixel is not None else note
-            progress.update(task, completed=step, note=note)
+        note = f"pixel {pixel:.3f}" if pixel is not None else note
+        bar.show(step, note)
         if fabric.is_global_zero and (step == total or clock.struck()):
             note_losses()
-            save_beside(
-                {
-                    "fingerprint": print_of_run,
-                    "step": step,
-                    "d_steps": d_steps,
-                    "choice": choice.state(),
-                    "kept_state": kept_state,
-                    **{key: part.state_dict() for key, part in parts.items()},
-                },
-                checkpoint,
-            )
+            checkpoint.write(step=step, d_steps=d_steps, choice=choice.state(), kept_state=kept_state)
         if step >= total:
             break
 
     if log:
         log.close()
-    if progress and task is not None:
-        progress.remove_task(task)
+    bar.close()
     if validate is not None:
         average.load_state_dict(kept_state)
     return Reenactment(

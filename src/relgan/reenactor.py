@@ -17,6 +17,7 @@ from relgan.data.augment import CENTRE, CROP, views
 from relgan.errors import InputError
 from relgan.faces.align import TEMPLATE, similarity
 from relgan.faces.crops import choose
+from relgan.files import same_file
 from relgan.finder import FaceFinder
 from relgan.models import Seen
 from relgan.pictures import Picture, as_picture, is_video
@@ -312,7 +313,7 @@ def reenact_files(
     _check_strength(strength, "--strength")
     if is_video(target):
         raise InputError(f"--target {target}: is a video; give a picture of the person")
-    if out.exists() and any(Path(path).exists() and out.samefile(path) for path in (source, target)):
+    if any(same_file(out, Path(path)) for path in (source, target)):
         raise InputError(f"--out {out}: is one of the inputs; choose another name")
     if not is_video(source):
         save_picture(reenactor(source, target, paste=paste, cropped=cropped, strength=strength), out)

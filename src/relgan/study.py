@@ -1,8 +1,6 @@
 """From the name of a data set and its root to a study: faces read, prepared once, and dealt into folds."""
 
 import csv
-import hashlib
-import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -13,6 +11,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from relgan.checkpoints import mark_of
 from relgan.choosing import RULE
 from relgan.config import Alignment, Config
 from relgan.data.face import Face
@@ -50,14 +49,9 @@ class Study:
 def fingerprint(study: Study, config: Config, start: Weights | None = None) -> str:
     """Changes with the settings, the faces, their pictures, the folds, the weights to begin with or the rule
     by which steps are chosen."""
-    record = [
-        config.as_dict(),
-        [[f.index, f.train, f.validation, f.test] for f in study.folds],
-        study.data.digest(),
-        start.digest() if start else "",
-        RULE,
-    ]
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]
+    folds = [[f.index, f.train, f.validation, f.test] for f in study.folds]
+    begun = start.digest() if start else ""
+    return mark_of(config.as_dict(), folds, study.data.digest(), begun, RULE)[:16]
 
 
 def is_aligned(root: Path) -> bool:

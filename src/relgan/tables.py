@@ -101,7 +101,6 @@ class CsvWriter:
         self._begun, self._new = False, not os.path.exists(place)
         try:
             self._file: TextIO = sys.stdout
-            # Names of files need not be UTF-8.
             if place != "-":
                 os.makedirs(os.path.dirname(place) or ".", exist_ok=True)
                 self._file = open(place, "a", encoding="utf-8", newline="")  # noqa: SIM115

@@ -5,13 +5,14 @@ from pathlib import Path
 from lightning.fabric import Fabric
 
 from relgan.baseline import train_baseline
+from relgan.checkpoints import CHECKPOINT
 from relgan.config import Config
 from relgan.data.augment import CENTRE
 from relgan.data.tensors import FaceTensors
 from relgan.errors import InputError
 from relgan.recognition import train_stage2
 from relgan.reenactment import train_reenactment
-from relgan.training import CHECKPOINT, device_name, progress_bar
+from relgan.training import device_name, progress_bar
 from relgan.weights import CARD, Card, Weights, load_weights, save_weights
 
 

@@ -21,17 +21,11 @@ from torch import Tensor, nn
 
 from relgan.config import Device, Precision
 from relgan.errors import InputError
-from relgan.files import whole, write_text
+from relgan.files import write_text
 from relgan.loggers import hushed
 
 if TYPE_CHECKING:  # seconds to import, and prediction does without
     from lightning.fabric import Fabric
-
-
-CHECKPOINT = "checkpoint.pt"
-"""In the folder of a run; the caller deletes it when what the run is for is safely written."""
-CHECKPOINT_SECONDS = 60.0
-"""How much work a killed run can lose."""
 
 
 def bf16_is_native() -> bool:
@@ -154,31 +148,6 @@ def load_fitting(model: nn.Module, other: nn.Module, but: tuple[str, ...] = ()) 
     model.load_state_dict({**own, **theirs})
 
 
-def save_beside(state: dict[str, Any], path: Path) -> None:
-    """torch.save that leaves the old file or the new one, never half of either."""
-    with whole(path) as beside:
-        torch.save(state, beside)
-
-
-def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Any] | None:
-    """The state of an interrupted run, or None where there is none.
-
-    Raises:
-        InputError: it belongs to a run with other settings or other faces, or cannot be read.
-    """
-    if not path.exists():
-        return None
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise InputError(f"{path}: not a readable checkpoint ({error}); delete it to start again") from error
-    if state.get("fingerprint") != fingerprint:
-        raise InputError(
-            f"{path}: from a run with other settings or faces; delete it or choose another --out"
-        )
-    return state
-
-
 class RunLog:
     """Losses as JSON lines and as TensorBoard scalars; a resumed run cuts what lies after its step."""
 
@@ -269,6 +238,26 @@ def progress_bar(shown: bool = True) -> Iterator[Progress]:
         *columns, console=console, disable=not (shown and console.is_terminal), transient=True
     ) as bar:
         yield bar
+
+
+class Bar:
+    """A task of a progress bar; nothing where there is no bar."""
+
+    def __init__(self, progress: Progress | None, name: str, total: int, done: int, images: int) -> None:
+        self._progress = progress
+        self._task = (
+            None
+            if progress is None
+            else progress.add_task(name, total=total, completed=done, images=images, note="")
+        )
+
+    def show(self, step: int, note: str) -> None:
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=step, note=note)
+
+    def close(self) -> None:
+        if self._progress is not None and self._task is not None:
+            self._progress.remove_task(self._task)
 
 
 def moments(total: int, count: int) -> set[int]:

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from relgan.averaging import mean_network
 from relgan.baseline import predict_baseline, train_baseline
+from relgan.checkpoints import CHECKPOINT
 from relgan.choosing import Score
 from relgan.cli_train import numbers, starting_weights
 from relgan.config import Config, RecognitionConfig, Schedule, preset, tuned
@@ -54,7 +55,7 @@ from relgan.reenacted import reenact, unseen_pairs
 from relgan.reenactment import train_reenactment
 from relgan.significance import mcnemar, people_difference
 from relgan.study import Study, fingerprint, study_of
-from relgan.training import CHECKPOINT, make_fabric
+from relgan.training import make_fabric
 from relgan.weights import Weights
 
 Change = Callable[[Config], Config]

@@ -1,12 +1,10 @@
 """Who does the work of ``prepare``: one process, several, or a GPU with threads that read and write."""
 
-import multiprocessing
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import cv2
 
@@ -22,7 +20,7 @@ from relgan.faces.crops import (
     write_crops,
     write_item,
 )
-from relgan.processes import begin_worker
+from relgan.processes import begin_worker, in_order, in_processes
 
 _CHUNK = 16  # faces that a CPU process reads, finds and writes together: bounds its memory
 _ALONE = 256  # faces that are done before a second process has started
@@ -32,8 +30,6 @@ _LOT, _LOT_PIXELS = 256, 64_000_000
 # worth about so many processes.
 _CORES_OF_A_GPU = 4
 
-T = TypeVar("T")
-R = TypeVar("R")
 Named = tuple[Face, str]  # a face and the file name of its crop
 
 
@@ -56,7 +52,7 @@ def crops_of(
     chunks = [faces[begin : begin + _CHUNK] for begin in range(0, len(faces), _CHUNK)]
     if workers <= 1 or len(faces) <= _ALONE:
         return _alone(chunks, out, settings, device)
-    return _in_processes(chunks, out, settings, device, workers)
+    return in_processes(_work, chunks, workers, _start, (out, settings, device))
 
 
 def _alone(chunks: Iterable[Sequence[Named]], out: Path, settings: Settings, device: str) -> Iterator[Result]:
@@ -71,7 +67,7 @@ def _beside_gpu(
     """One detector with large lots; meanwhile threads read the next lot and write the crops of the last."""
     detector = detector_for(settings, device)
     with ThreadPoolExecutor(workers) as pool:
-        read = _in_order(pool, lambda named: read_item(*named), faces, 2 * workers)
+        read = in_order(pool, lambda named: read_item(*named), faces, 2 * workers)
         found = _ahead(find_faces(lot, detector) for lot in _ahead(_lots(read)))
         for lot in found:
             yield result_of(pool.map(partial(write_item, out=out, settings=settings), lot))
@@ -97,29 +93,6 @@ def _ahead(lots: Iterator[list[Item]]) -> Iterator[list[Item]]:
         while (lot := coming.result()) is not None:
             coming = thread.submit(next, lots, None)
             yield lot
-
-
-def _in_order(pool: Executor, work: Callable[[T], R], tasks: Iterable[T], most: int) -> Iterator[R]:
-    """The results in the order of their tasks, of which at most so many are under way or wait for an earlier
-    one."""
-    waiting: deque[Future[R]] = deque()
-    for task in tasks:
-        waiting.append(pool.submit(work, task))
-        if len(waiting) >= most:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
-
-
-def _in_processes(
-    chunks: Iterable[Sequence[Named]], out: Path, settings: Settings, device: str, workers: int
-) -> Iterator[Result]:
-    context = multiprocessing.get_context("spawn")  # a forked torch may hang in its thread pool
-    with ProcessPoolExecutor(workers, context, _start, (out, settings, device)) as pool:
-        try:
-            yield from _in_order(pool, _work, chunks, 4 * workers)
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 _worker: dict[str, Any] = {}  # what a worker process keeps between chunks

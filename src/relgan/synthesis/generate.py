@@ -7,14 +7,12 @@ which settings they were made. While work goes on, ``out/.journal.jsonl`` holds 
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +25,7 @@ from relgan.devices import one_thread, usable_device
 from relgan.errors import InputError
 from relgan.expressions import CANONICAL, canonical
 from relgan.files import Journal, alone, write_text
-from relgan.processes import begin_worker
+from relgan.processes import begin_worker, in_processes
 from relgan.synthesis.head import import_anny, load_head
 from relgan.synthesis.photographer import (
     MANIFEST_COLUMNS,
@@ -213,10 +211,10 @@ def _run(out: Path, settings: Settings, workers: int, device: str, progress: boo
     ):
         task = bar.add_task("faces", total=len(todo) * each, completed=finished * each, rate="")
         todo = todo[finished:]
-        alone = workers <= 1 or len(todo) < 2
-        results = (
-            _serial(todo, out, settings, device) if alone else _parallel(todo, out, settings, device, workers)
-        )
+        results = _serial(todo, out, settings, device)
+        if workers > 1 and len(todo) > 1:
+            told = (out, settings, device)
+            results = chain.from_iterable(in_processes(_work, _lots(todo, device), workers, _start, told))
         for count, (rows, rejected) in enumerate(results, 1):
             add({"rows": rows, "rejected": rejected})
             rate = f"{count * each / (time.perf_counter() - begun):.0f} faces/s"
@@ -256,22 +254,6 @@ def _serial(todo: Sittings, out: Path, settings: Settings, device: str) -> Itera
         photographer = Photographer(out, settings, device)
         for lot in _lots(todo, device):
             yield from photographer.photograph(lot)
-
-
-def _parallel(todo: Sittings, out: Path, settings: Settings, device: str, workers: int) -> Iterator[Taken]:
-    """The results in order; only a few lots per worker are under way or waiting."""
-    context = multiprocessing.get_context("spawn")  # a forked torch may hang in its thread pool
-    with ProcessPoolExecutor(workers, context, _start, (out, settings, device)) as pool:
-        waiting: deque[Future[list[Taken]]] = deque()
-        try:
-            for lot in _lots(todo, device):
-                waiting.append(pool.submit(_work, lot))
-                if len(waiting) >= 4 * workers:
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _start(out: Path, settings: Settings, device: str) -> None:
